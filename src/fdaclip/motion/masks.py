@@ -236,7 +236,7 @@ def noise_threshold(
     quarter: NDArray[np.uint8], covered: NDArray[np.uint8] | None, config: MotionConfig
 ) -> float:
     """max(floor, median + k · 1.4826 · MAD) of the absolute difference, in luma levels."""
-    counts: Any = cv2.calcHist([quarter], [0], covered, [256], [0, 256])[:, 0]
+    counts: Any = cv2.calcHist([quarter], [0], covered, [256], [0, 256]).ravel()
     half = counts.sum() / 2
     median = int(np.searchsorted(np.cumsum(counts), half))
     folded = counts[median:].copy()  # distances from the median: fold the lower half over
