@@ -1,0 +1,205 @@
+"""The corpus of moving shapes: planned from a seed, written as H.264, read back as records."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fdaclip.data.records import Record
+from fdaclip.data.shapes.draw import frames
+from fdaclip.data.shapes.language import sentences
+from fdaclip.data.shapes.scene import (
+    COLOURS,
+    FORMS,
+    RATE,
+    SIDE,
+    SIZES,
+    Camera,
+    ClipSpec,
+    Motion,
+    Scene,
+    Shape,
+    motions,
+)
+from fdaclip.video import write_video
+
+SHAPES_A_SCENE = 4
+SPLITS = ("train", "val", "test")
+_HELD_OUT_SHARE = 0.15  # of all pairs (mover, motion), for each of val and test
+_INDEX = "clips.jsonl"
+
+
+def plan(scenes: dict[str, int], seed: int = 0, captions: int = 4) -> dict[str, list[ClipSpec]]:
+    """Decide on every clip of every split, from ``seed`` alone.
+
+    Args:
+        scenes: number of scenes for each split; each gives four clips, one per mover.
+        captions: phrasings of each training clip (the others have one, as one query each).
+
+    Splits share no scene, and no pair (mover, motion): every sentence of ``val`` and ``test``
+    speaks of a combination never trained on. Within ``val`` and ``test`` no pair occurs twice,
+    so that every query has exactly one right answer.
+    """
+    rng = np.random.default_rng(seed)
+    motion_list = motions()
+    identities = [(s, c, f) for s in SIZES for c in COLOURS for f in FORMS]
+    pairs = [(identity, motion) for identity in identities for motion in motion_list]
+    order = rng.permutation(len(pairs))
+    held = round(_HELD_OUT_SHARE * len(pairs))
+    bounds = {"val": order[:held], "test": order[held : 2 * held], "train": order[2 * held :]}
+
+    specs: dict[str, list[ClipSpec]] = {}
+    for split, count in scenes.items():
+        free: dict[tuple[str, str, str], list[Motion]] = {identity: [] for identity in identities}
+        for index in bounds[split]:
+            identity, motion = pairs[index]
+            free[identity].append(motion)
+        specs[split] = []
+        for number in range(count):
+            scene = _scene(rng, free)
+            for mover, shape in enumerate(scene.shapes):
+                choices = free[shape.identity]
+                pick = int(rng.integers(len(choices)))
+                motion = choices[pick] if split == "train" else choices.pop(pick)
+                specs[split].append(
+                    ClipSpec(
+                        name=f"{split}-{number:04d}-{'abcd'[mover]}",
+                        scene=scene,
+                        mover=mover,
+                        motion=motion,
+                        captions=sentences(shape, motion, captions if split == "train" else 1, rng),
+                    )
+                )
+    return specs
+
+
+def _scene(rng: np.random.Generator, free: dict[tuple[str, str, str], list[Motion]]) -> Scene:
+    """A scene whose four shapes differ in form and in colour and still have motions to make."""
+    while True:
+        forms = rng.permutation(FORMS)[:SHAPES_A_SCENE]
+        colours = rng.permutation(list(COLOURS))[:SHAPES_A_SCENE]
+        sizes = rng.choice(list(SIZES), SHAPES_A_SCENE)
+        if all(free[str(s), str(c), str(f)] for s, c, f in zip(sizes, colours, forms, strict=True)):
+            break
+    camera = _camera(rng)
+    shapes: list[Shape] = []
+    while len(shapes) < SHAPES_A_SCENE:
+        i = len(shapes)
+        shape = Shape(str(forms[i]), str(colours[i]), str(sizes[i]), 0.0, 0.0)
+        edge = shape.radius * 1.3 + (2 if camera.kind == "still" else 12)
+        for _ in range(100):
+            x, y = rng.uniform(edge, SIDE - edge, 2)
+            apart = (
+                math.hypot(x - s.x, y - s.y) > 1.3 * (s.radius + shape.radius) + 3 for s in shapes
+            )
+            if all(apart):
+                shapes.append(Shape(shape.form, shape.colour, shape.size, float(x), float(y)))
+                break
+        else:
+            shapes.clear()  # painted into a corner: place them all anew
+    return Scene(int(rng.integers(2**31)), tuple(shapes), camera)
+
+
+def _camera(rng: np.random.Generator) -> Camera:
+    """Half of the cameras stand still."""
+    kind = rng.choice(["still", "still", "still", "pan", "shake", "zoom"])
+    if kind == "pan":
+        angle = rng.uniform(0, 2 * np.pi)
+        return Camera("pan", 8 * float(np.cos(angle)), 8 * float(np.sin(angle)))
+    if kind == "shake":
+        dx, dy, phase = rng.uniform(2, 6), rng.uniform(2, 6), rng.uniform(0, 2 * np.pi)
+        return Camera("shake", float(dx), float(dy), float(phase))
+    return Camera("zoom") if kind == "zoom" else Camera()
+
+
+def blind_bound(specs: list[ClipSpec]) -> float:
+    """Highest expected R@1 (percent) of a model that sees the scene but not the motion.
+
+    Each query has one right clip among ``specs``. The model can at best know every shape of
+    every clip, so that a query naming (size, colour, form) leaves the clips of the n scenes which
+    hold that shape. In each of them each of the four shapes is the mover of exactly one clip, and
+    the four clips show the same sampled pictures; which of the n scenes has the named motion
+    cannot be seen either. The right clip is then one of 4n that no function of those pictures
+    can order, and the best chance of naming it is 1/(4n). The bound is its mean over queries.
+    """
+    scenes_with: dict[tuple[str, str, str], set[int]] = {}
+    for spec in specs:
+        for shape in spec.scene.shapes:
+            scenes_with.setdefault(shape.identity, set()).add(spec.scene.seed)
+    chances = [1 / (SHAPES_A_SCENE * len(scenes_with[spec.identity])) for spec in specs]
+    return 100 * float(np.mean(chances))
+
+
+def write(
+    specs: list[ClipSpec],
+    folder: Path,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Record]:
+    """Draw ``specs`` into ``folder`` as H.264 files with an index; files already there are kept.
+
+    ``progress(done, total)`` is called as clips are finished.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [json.dumps(asdict(spec), separators=(",", ":")) for spec in specs]
+    index = folder / _INDEX
+    if index.exists() and index.read_text().splitlines() != wanted:
+        for stale in folder.glob("*.mp4"):
+            stale.unlink()
+        index.unlink()
+    if not index.exists():
+        partial = index.with_suffix(".partial")
+        partial.write_text("\n".join(wanted) + "\n")
+        partial.replace(index)
+    missing = [spec for spec in specs if not _file(folder, spec).exists()]
+    done = len(specs) - len(missing)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=context) as pool:
+        for _ in pool.map(_write_one, [(spec, folder) for spec in missing], chunksize=16):
+            done += 1
+            if progress:
+                progress(done, len(specs))
+    return records(specs, folder)
+
+
+def records(specs: list[ClipSpec], folder: Path) -> list[Record]:
+    return [Record(spec.name, _file(folder, spec), spec.captions) for spec in specs]
+
+
+def read_specs(folder: Path) -> list[ClipSpec]:
+    """The specifications that :func:`write` left in ``folder``."""
+    return [_from_json(json.loads(line)) for line in (folder / _INDEX).read_text().splitlines()]
+
+
+def _file(folder: Path, spec: ClipSpec) -> Path:
+    return folder / f"{spec.name}.mp4"
+
+
+def _write_one(job: tuple[ClipSpec, Path]) -> None:
+    spec, folder = job
+    write_video(_file(folder, spec), frames(spec), RATE, crf=20)
+
+
+def _from_json(row: dict[str, Any]) -> ClipSpec:
+    scene = row["scene"]
+    return ClipSpec(
+        name=row["name"],
+        scene=Scene(
+            scene["seed"],
+            tuple(Shape(**shape) for shape in scene["shapes"]),
+            Camera(**scene["camera"]),
+        ),
+        mover=row["mover"],
+        motion=Motion(**row["motion"]),
+        captions=tuple(row["captions"]),
+    )

@@ -1,0 +1,20 @@
+"""From a similarity matrix to ranks and metrics."""
+
+from fdaclip.evaluate.metrics import (
+    Metrics,
+    both_directions,
+    correct_answers,
+    metrics,
+    recall_at,
+)
+from fdaclip.evaluate.ranks import Ranks, rank_queries
+
+__all__ = [
+    "Metrics",
+    "Ranks",
+    "both_directions",
+    "correct_answers",
+    "metrics",
+    "rank_queries",
+    "recall_at",
+]
