@@ -1,4 +1,4 @@
-"""No lower room imports a higher one, and there are no circles (the floors of docs/concepts/house.md)."""
+"""No lower room imports a higher one, and there are no circles (the floors of docs/house.md)."""
 
 import ast
 from pathlib import Path

@@ -1,0 +1,49 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv first.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+READY   = $(VENV)/.ready
+
+.PHONY: help install demo quick test slow lint types check bench clean
+
+help:            ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY)  ## set up .venv with pinned versions; leaves .venv/bin/fdaclip
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("fdaclip needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make install PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing fdaclip and its tools into $(VENV) (about 1.5 GB on disk, a minute or two)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
+demo: install    ## the main job end to end, nothing to download (under 6 minutes on 2 cores)
+	$(BIN)/fdaclip demo --out build/demo
+
+quick: install   ## the same, smaller (under 90 seconds)
+	$(BIN)/fdaclip demo --quick --out build/demo-quick
+
+test: install    ## the fast tests
+	$(BIN)/python -m pytest
+
+slow: install    ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: install    ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install   ## mypy, strict
+	$(BIN)/mypy
+
+check: test lint types  ## everything that CI runs
+
+bench: install   ## speed and memory beside peers (installs the peers)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/decode.py
+	$(BIN)/python benchmarks/masks.py
+	$(BIN)/python benchmarks/encode.py
+
+clean:           ## remove what was built; the library folders of users are elsewhere
+	rm -rf build $(VENV)
