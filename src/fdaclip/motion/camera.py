@@ -24,13 +24,35 @@ Transform = NDArray[np.float32]  # [2, 3]: frame pixel (x, y, 1) -> partner pixe
 
 IDENTITY: Transform = np.eye(2, 3, dtype=np.float32)
 
-GRID = 9  # corners are the strongest of each cell; cells along the short side
-STANDING = 0.75  # of the corners show no difference: the camera stands
+SMALLEST = 32  # px, short side: below it there is too little to track
+GRID = 9  # cells along the short side; one corner is tracked in each
+STEEP = 24  # luma levels between neighbours: texture on which a moving camera would show
+STANDING = 0.25  # of the texture may differ while the camera stands
 BORDER = 0.12  # width of the border band, of the short side
 
 
-def identity() -> Transform:
-    return IDENTITY.copy()
+def border_width(shape: tuple[int, ...]) -> int:
+    return max(2, round(BORDER * min(shape)))
+
+
+def stands(frame: Luma, difference: NDArray[np.float32], floor: float) -> bool:
+    """Does the camera stand? It does where most texture shows no difference, borders included.
+
+    Spares the tracking on static cameras. Zooms and turns leave the middle alone, so the border
+    band must be quiet by itself.
+    """
+    steep: Any = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    texture: Any = cv2.threshold(steep, STEEP, 1, cv2.THRESH_BINARY)[1]
+    unsteady: Any = cv2.threshold(difference, floor / 2, 1, cv2.THRESH_BINARY)[1]
+    unsteady = texture & unsteady.astype(np.uint8)
+    band = border_width(frame.shape)
+    middle = (slice(band, -band), slice(band, -band))
+    all_texture, all_unsteady = cv2.countNonZero(texture), cv2.countNonZero(unsteady)
+    at_border = all_texture - cv2.countNonZero(texture[middle])
+    unsteady_border = all_unsteady - cv2.countNonZero(unsteady[middle])
+    return all_unsteady <= STANDING * all_texture and unsteady_border <= STANDING * max(
+        at_border, 1
+    )
 
 
 def corners(frame: Luma) -> NDArray[np.float32]:
@@ -48,29 +70,19 @@ def corners(frame: Luma) -> NDArray[np.float32]:
     best = cells.argmax(axis=1)
     value = cells[np.arange(len(cells)), best]
     top, left = np.divmod(np.arange(rows * columns), columns)
-    found: NDArray[np.intp] = np.stack(
-        [left * cell + best % cell, top * cell + best // cell], axis=1
-    )
+    found = np.stack([left * cell + best % cell, top * cell + best // cell], axis=1)
     strong = value > max(1e-4, 0.005 * float(value.max()))
     return np.asarray(found[strong], np.float32)
 
 
-def standing(points: NDArray[np.float32], difference: NDArray[np.float32], floor: float) -> bool:
-    """Do most corners show no difference? Then the camera stands and there is nothing to fit."""
-    if not len(points):
-        return True
-    peak: Any = cv2.dilate(difference, np.ones((3, 3), np.uint8))
-    at = points.astype(np.intp)
-    return float((peak[at[:, 1], at[:, 0]] < floor).mean()) >= STANDING
-
-
-def fit(frame: Luma, partner: Luma, points: NDArray[np.float32]) -> Transform | None:
+def fit(frame: Luma, partner: Luma) -> Transform | None:
     """The similarity that most tracked corners follow, or None where they do not agree."""
     height, width = frame.shape
     short = min(height, width)
+    points = corners(frame)
     if len(points) < 8:
         return None
-    window = max(7, 2 * (short // 16) + 1)
+    window = max(7, 2 * (short // 22) + 1)
     track: Any = cv2.calcOpticalFlowPyrLK  # its stub demands an array where None is meant
     tracked, found, _ = track(
         frame,
@@ -79,7 +91,7 @@ def fit(frame: Luma, partner: Luma, points: NDArray[np.float32]) -> Transform | 
         None,
         winSize=(window, window),
         maxLevel=3,
-        criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
+        criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02),
     )
     ok = found[:, 0] > 0
     start, end = points[ok], tracked[ok, 0]
@@ -111,21 +123,22 @@ def spread(points: NDArray[np.float32], height: int, width: int) -> bool:
     return bool(occupied.sum() >= 6 and quarters.sum() >= 3)
 
 
-def align(partner: Luma, transform: Transform) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """The partner seen from the frame's place, float32 [h,w]; where it covers the frame, 0 or 1."""
-    height, width = partner.shape
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+def align(partner: Luma, transform: Transform) -> tuple[Luma, NDArray[np.uint8]]:
+    """The partner seen from the frame's place, and where it covers the frame (0 or 1), [h,w]."""
+    size = partner.shape[::-1]
     moved: Any = cv2.warpAffine(
-        partner.astype(np.float32),
+        partner,
         transform,
-        (width, height),
-        flags=flags,
+        size,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    inner = np.zeros_like(partner)
+    inner[1:-1, 1:-1] = 1  # a pixel more than the partner's border: the cubic reaches beyond it
     covered: Any = cv2.warpAffine(
-        np.ones((height, width), np.uint8),
+        inner,
         transform,
-        (width, height),
+        size,
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
@@ -139,21 +152,21 @@ def explains(
     covered: NDArray[np.uint8],
     floor: float,
 ) -> bool:
-    """Does the alignment lower the difference, along the borders first and over the whole frame?
+    """Does the alignment lower the difference, along the borders and over the whole frame?
 
-    Both differences are absolute and capped, so that a mover or an occlusion, large but local,
-    does not decide.
+    Both differences are capped, so that a mover or an occlusion, large but local, does not decide.
     """
-    cap = 4 * floor
-    height, width = covered.shape
-    band = max(2, round(BORDER * min(height, width)))
-    border = covered.astype(bool)
-    border[band:-band, band:-band] = False
-    inside = covered > 0
-    if inside.mean() < 0.4 or not border.any():
+    if cv2.countNonZero(covered) < 0.4 * covered.size:
         return False
-    old, new = np.minimum(before, cap), np.minimum(after, cap)
-    return bool(
-        new[border].mean() < 0.8 * old[border].mean()
-        and new[inside].mean() < 0.8 * old[inside].mean()
-    )
+    band = border_width(covered.shape)
+    weight = covered.astype(np.float32)
+    middle = (slice(band, -band), slice(band, -band))
+
+    def totals(difference: NDArray[np.float32]) -> tuple[float, float]:
+        capped = np.minimum(difference, 4 * floor) * weight
+        whole = float(capped.sum())
+        return whole - float(capped[middle].sum()), whole
+
+    old_border, old = totals(before)
+    new_border, new = totals(after)
+    return new_border < 0.8 * old_border and new < 0.8 * old

@@ -20,19 +20,16 @@ class MotionConfig:
 
     short_side: int = 112  # px: masks are computed at no more than this (smaller clips as they are)
     camera: bool = True  # align the partner to the frame where a global camera motion explains it
-    blur: float = 0.01  # Gaussian sigma on the difference
+    blur: float = 0.007  # Gaussian sigma on the difference
     floor: float = 8.0  # luma levels: a smaller difference is never motion
-    deviations: float = 4.0  # k of the noise threshold: median + k · 1.4826 · MAD
-    edge_slack: float = (
-        0.002  # misalignment forgiven: a difference of slack · |gradient| is no motion
-    )
-    close: float = 0.10  # width of the closing that joins the parts of one mover
-    dilate: float = 0.01  # radius by which a region grows, so that it covers the mover's outline
+    deviations: float = 6.0  # k of the noise threshold: median + k · 1.4826 · MAD
+    close: float = 0.12  # width of the closing that joins the parts of one mover
+    dilate: float = 0.0  # radius by which a region grows, so that it covers the mover's outline
     fill_holes: bool = True  # a flat mover differs only at its edges: fill what they enclose
     min_component: float = 0.001  # share of the picture: smaller regions are specks and dropped
     soft: bool = True  # a ramp from 1 to 0 across the outline; False gives 0 and 1 only
     feather: float = 0.015  # Gaussian sigma of that ramp
-    min_share: float = 0.001  # less moves than this: the frame is still, its mask all ones
+    min_share: float = 0.002  # less moves than this: the frame is still, its mask all ones
     max_share: float = 0.6  # more moves than this: a cut, a flash or a pan, its mask all ones
 
     def __post_init__(self) -> None:
@@ -48,9 +45,8 @@ class MotionConfig:
             raise ValueError(f"short_side must be 16 to 1024 pixels, not {self.short_side!r}")
         ranges = {
             "blur": (0, 0.1),
-            "floor": (0, 255),
+            "floor": (0, 60),
             "deviations": (0, 100),
-            "edge_slack": (0, 0.1),
             "close": (0, 0.5),
             "dilate": (0, 0.5),
             "min_component": (0, 1),
