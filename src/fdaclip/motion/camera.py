@@ -25,7 +25,11 @@ Transform = NDArray[np.float32]  # [2, 3]: frame pixel (x, y, 1) -> partner pixe
 IDENTITY: Transform = np.eye(2, 3, dtype=np.float32)
 
 SMALLEST = 32  # px, short side: below it there is too little to track
-GRID = 9  # cells along the short side; one corner is tracked in each
+GRID = 7  # cells along the short side; one corner is tracked in each
+FEWEST = 8  # corners that must agree
+AGREEING = 0.35  # of the tracked corners must agree
+WINDOW = 9  # px of the half-sized frame that are matched round a corner
+ZOOM, TURN = 1.33, 0.35  # times and radians between frame and partner: more is a false fit
 STEEP = 24  # luma levels between neighbours: texture on which a moving camera would show
 STANDING = 0.25  # of the texture may differ while the camera stands
 BORDER = 0.12  # width of the border band, of the short side
@@ -76,40 +80,49 @@ def corners(frame: Luma) -> NDArray[np.float32]:
 
 
 def fit(frame: Luma, partner: Luma) -> Transform | None:
-    """The similarity that most tracked corners follow, or None where they do not agree."""
-    height, width = frame.shape
-    short = min(height, width)
-    points = corners(frame)
-    if len(points) < 8:
+    """The similarity that most tracked corners follow, or None where they do not agree.
+
+    Tracked at half size: four times cheaper, steadier in noise, and a hundred corners together
+    still place the frame to a few hundredths of a pixel.
+    """
+    small: Any = cv2.pyrDown(frame)
+    small_partner: Any = cv2.pyrDown(partner)
+    height, width = small.shape
+    points = corners(small)
+    if len(points) < FEWEST:
         return None
-    window = max(7, 2 * (short // 22) + 1)
     track: Any = cv2.calcOpticalFlowPyrLK  # its stub demands an array where None is meant
     tracked, found, _ = track(
-        frame,
-        partner,
+        small,
+        small_partner,
         points[:, None],
         None,
-        winSize=(window, window),
-        maxLevel=3,
+        winSize=(WINDOW, WINDOW),
+        maxLevel=2,
         criteria=(cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02),
     )
     ok = found[:, 0] > 0
     start, end = points[ok], tracked[ok, 0]
-    if len(start) < 8:
+    if len(start) < FEWEST:
         return None
     matrix: Any
     matrix, inlier = cv2.estimateAffinePartial2D(
-        start, end, method=cv2.RANSAC, ransacReprojThreshold=0.007 * short, maxIters=500
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=0.5, maxIters=500
     )
     if matrix is None:
         return None
     agreeing = inlier[:, 0] > 0
-    if agreeing.sum() < 8 or agreeing.mean() < 0.35 or not spread(start[agreeing], height, width):
+    if (
+        agreeing.sum() < FEWEST
+        or agreeing.mean() < AGREEING
+        or not spread(start[agreeing], height, width)
+    ):
         return None
     zoom = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     turn = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
-    if not 0.75 < zoom < 1.33 or abs(turn) > 0.35:
+    if not 1 / ZOOM < zoom < ZOOM or abs(turn) > TURN:
         return None
+    matrix[:, 2] *= 2  # pixel centres of both sizes coincide at the origin
     return np.asarray(matrix, np.float32)
 
 
@@ -130,7 +143,7 @@ def align(partner: Luma, transform: Transform) -> tuple[Luma, NDArray[np.uint8]]
         partner,
         transform,
         size,
-        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     inner = np.zeros_like(partner)

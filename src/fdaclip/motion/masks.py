@@ -171,13 +171,18 @@ def difference_of(
 ) -> NDArray[np.float32]:
     """Absolute difference without a change of light common to the picture, float32 [h,w].
 
+    Anything between no change and the common change is forgiven: bright parts saturate, and a lamp
+    seldom lights everything alike.
+
     The blur tells motion from noise, the difference itself tells where motion ends: both must be
     high, so a region does not bleed over its outline.
     """
     base = frame.astype(np.float32)
     difference = partner.astype(np.float32) - base
     gain, offset = lighting(base, difference, covered)
-    difference -= gain * base + offset
+    if gain or offset:
+        light = gain * base + offset
+        difference -= difference.clip(np.minimum(light, 0), np.maximum(light, 0))
     sharp: NDArray[np.float32] = np.abs(difference)
     sigma = config.blur * min(frame.shape)
     if sigma < 0.2:  # px: less does nothing
@@ -217,6 +222,8 @@ def lighting(
             return 0.0, sy / total
         gain = (total * sxy - sx * sy) / determinant
         offset = (sy - gain * sx) / total
+        if 255 * abs(gain) + abs(offset - gain * centre) < 1:  # level: the light is steady
+            return 0.0, 0.0
     return gain, offset - gain * centre
 
 
@@ -282,8 +289,8 @@ def ramp(region: NDArray[np.uint8], config: MotionConfig) -> NDArray[np.float32]
     sigma = config.feather * min(region.shape)
     if not config.soft or sigma < 0.2:
         return region.astype(np.float32)
-    bright: Any = cv2.GaussianBlur(region * np.uint8(255), (0, 0), sigma)
-    return bright * np.float32(1 / 255)  # type: ignore[no-any-return]
+    mask: Any = cv2.GaussianBlur(region.astype(np.float32), (0, 0), sigma)
+    return mask.clip(0, 1)  # type: ignore[no-any-return]
 
 
 def recentred(transform: camera.Transform, box: tuple[slice, slice]) -> camera.Transform:
