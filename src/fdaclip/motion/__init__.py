@@ -1,7 +1,17 @@
 """The paper's idea: pairs of neighbouring frames become a mask of the region that moves."""
 
 from .config import MotionConfig
+from .cuts import find_cuts
 from .masks import Motion, Pairs, analyse_motion, dynamic_masks
-from .pictures import overlay
+from .pictures import overlay, strip
 
-__all__ = ["Motion", "MotionConfig", "Pairs", "analyse_motion", "dynamic_masks", "overlay"]
+__all__ = [
+    "Motion",
+    "MotionConfig",
+    "Pairs",
+    "analyse_motion",
+    "dynamic_masks",
+    "find_cuts",
+    "overlay",
+    "strip",
+]
