@@ -1,0 +1,58 @@
+"""FDA-CLIP: a Hugging Face dual encoder that sees frames with their mask as a fourth channel.
+
+Names are imported on first use: `Preprocess`, `Encoder` and the zoo need neither torch nor
+transformers.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .encoder import Encoder as Encoder
+    from .errors import BadCheckpoint as BadCheckpoint
+    from .errors import ModelError as ModelError
+    from .errors import ModelNotFound as ModelNotFound
+    from .errors import UnsupportedModel as UnsupportedModel
+    from .fdaclip import FDACLIP as FDACLIP
+    from .losses import symmetric_infonce as symmetric_infonce
+    from .preprocess import Preprocess as Preprocess
+    from .zoo import ZOO as ZOO
+    from .zoo import Backbone as Backbone
+    from .zoo import at_hand as at_hand
+
+_MODULE_OF = {
+    "FDACLIP": "fdaclip",
+    "ZOO": "zoo",
+    "Backbone": "zoo",
+    "BadCheckpoint": "errors",
+    "Encoder": "encoder",
+    "ModelError": "errors",
+    "ModelNotFound": "errors",
+    "Preprocess": "preprocess",
+    "UnsupportedModel": "errors",
+    "at_hand": "zoo",
+    "symmetric_infonce": "losses",
+}
+__all__ = [
+    "FDACLIP",
+    "ZOO",
+    "Backbone",
+    "BadCheckpoint",
+    "Encoder",
+    "ModelError",
+    "ModelNotFound",
+    "Preprocess",
+    "UnsupportedModel",
+    "at_hand",
+    "symmetric_infonce",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULE_OF])

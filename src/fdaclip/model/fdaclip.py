@@ -1,0 +1,501 @@
+"""FDA-CLIP: a dual encoder that is shown what moves (arXiv 2510.21806).
+
+Shapes: V or B videos, Q sentences, T frames, S×S pixels, E embedding, L tokens.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from fdaclip.motion import MotionConfig, analyse_motion
+
+from . import checkpoint, freezing
+from .errors import BadCheckpoint
+from .fingerprint import fingerprint, versions
+from .heads import HeadConfig, build_head
+from .hub import locate
+from .normalise import Normalise
+from .patch import Guidance
+from .preprocess import Preprocess
+from .settings import FILE as SETTINGS_FILE
+from .settings import Sampling, Settings
+from .tokens import FILES as TOKENIZER_FILES
+from .tokens import Tokens, read_tokens, word_level
+from .words import WORDS
+from .zoo import CONFIG, WEIGHTS
+
+if TYPE_CHECKING:
+    from .checkpoint import Backbone
+
+MAX_LOGIT_SCALE = 100.0  # CLIP's clamp (Radford et al. 2021, section 2.5)
+
+Vectors = TypeVar("Vectors", Tensor, NDArray[np.float32])
+
+
+class Clip(Protocol):
+    """Frames and the partner of each, uint8 [T,H,W,3]; a `fdaclip.video.Clip` or anything alike."""
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]: ...
+    @property
+    def partners(self) -> NDArray[np.uint8]: ...
+
+
+class FDACLIP(nn.Module):
+    """A Hugging Face dual encoder with a mask channel and a head over frames.
+
+    Made by `from_pretrained` or `small`.
+
+    Attributes:
+        backbone: transformers' `CLIPModel` or `SiglipModel`, with `num_channels=4`.
+        head: frames to video, [B,T,E] → [B,E].
+        settings: sampling, motion, guidance and head, as they are saved.
+        preprocess: how frames and masks become RGBA.
+        tokens: the tokenizer.
+    """
+
+    def __init__(
+        self, backbone: Backbone, tokens: Tokens, preprocess: Preprocess, settings: Settings
+    ) -> None:
+        super().__init__()
+        vision, _ = checkpoint.towers(backbone)
+        seen = vision.image_size
+        if seen != preprocess.size:
+            raise ValueError(f"the tower sees {seen} px, the preprocessing gives {preprocess.size}")
+        self.backbone = backbone
+        self.normalise = Normalise(preprocess)
+        self.head = build_head(embedding_size(backbone), settings.head)
+        self.tokens = tokens
+        self.preprocess = preprocess
+        self.settings = settings
+        self._fingerprint: tuple[Any, str] | None = None
+
+    # -- making one ---------------------------------------------------------------------------
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        download: bool = False,
+        guidance: Guidance | None = None,
+        head: HeadConfig | None = None,
+        sampling: Sampling | None = None,
+        motion: MotionConfig | None = None,
+    ) -> FDACLIP:
+        """A model from a folder, the hub cache, or, with `download`, the hub.
+
+        A plain CLIP or SigLIP is widened to RGBA with a zero alpha slice: until trained it sees
+        what the plain model sees, to the bit. An FDA-CLIP folder comes back as it was saved. What
+        is given here takes the place of what the folder says.
+
+        Args:
+            name: a folder, a hub id (`openai/clip-vit-base-patch32`), or a short name of the zoo
+                (`clip-b32`).
+            download: fetch what is not on this machine; otherwise the network is never touched.
+            guidance, head, sampling, motion: see `Settings`. A head other than the saved one
+                starts untrained.
+
+        Raises:
+            ModelNotFound: it is not on this machine; the message says what would be fetched.
+            BadCheckpoint: files are missing or damaged, or weights missing, left over or misshapen.
+            UnsupportedModel: its architecture or preprocessing does not run here.
+        """
+        folder = locate(name, download)
+        saved = Settings.read(folder) or Settings()
+        given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
+        settings = replace(saved, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        preprocess = Preprocess.read(folder)
+        backbone = checkpoint.read_backbone(folder, settings.guidance)
+        _, text = checkpoint.towers(backbone)
+        siglip = backbone.config.model_type == "siglip"
+        # CLIP's text tower is causal and read at the first end token, which the padding must not
+        # be; any other id will do.
+        pad_id = int(text.pad_token_id) if siglip else 0
+        tokens = read_tokens(folder, text.max_position_embeddings, pad_id, fixed=siglip)
+        try:
+            model = cls(backbone, tokens, preprocess, settings)
+        except ValueError as error:
+            raise BadCheckpoint(f"{folder}: {error}") from error
+        if settings.head == saved.head:
+            checkpoint.read_head(model.head, folder)
+        return model.eval()
+
+    @classmethod
+    def small(
+        cls,
+        seed: int = 0,
+        *,
+        words: Iterable[str] = WORDS,
+        image_size: int = 56,
+        patch_size: int = 8,
+        width: int = 128,
+        layers: int = 3,
+        text_layers: int = 2,
+        embedding_size: int = 128,
+        context: int = 40,
+        guidance: Guidance = "alpha",
+        head: HeadConfig | None = None,
+        sampling: Sampling | None = None,
+        motion: MotionConfig | None = None,
+    ) -> FDACLIP:
+        """A little untrained FDA-CLIP with its own word-level tokenizer, for a demo and for tests.
+
+        The same arguments give the same weights, whatever `guidance` is: a model and its twin that
+        is not shown the mask start alike.
+
+        Args:
+            seed: of the weights; torch's own random state is left as it was.
+            words: what the tokenizer knows; other words are all "unknown".
+            image_size, patch_size: px.
+            width: of both towers; a head of attention is 32 wide.
+            layers, text_layers: of the towers.
+            context: tokens a sentence may have, begin and end included.
+            guidance, head, sampling, motion: see `Settings`.
+
+        Raises:
+            ValueError: the sizes do not divide.
+        """
+        from transformers.models.clip.configuration_clip import CLIPConfig
+
+        if image_size % patch_size or width % 32:
+            raise ValueError(
+                f"image_size {image_size} must divide by patch_size {patch_size}, "
+                f"width {width} by 32"
+            )
+        tokens = word_level(words, context)
+        end = tokens.tokenizer.token_to_id("</s>")
+        tower = {
+            "hidden_size": width,
+            "intermediate_size": 4 * width,
+            "num_attention_heads": width // 32,
+            "projection_dim": embedding_size,
+            "hidden_act": "gelu",
+        }
+        vision = {"num_hidden_layers": layers, "image_size": image_size, "patch_size": patch_size}
+        text = {
+            "num_hidden_layers": text_layers,
+            "max_position_embeddings": context,
+            "vocab_size": tokens.tokenizer.get_vocab_size(),
+            "pad_token_id": tokens.pad_id,
+            "bos_token_id": tokens.tokenizer.token_to_id("<s>"),
+            "eos_token_id": end,
+        }
+        config = CLIPConfig(
+            vision_config=tower | vision, text_config=tower | text, projection_dim=embedding_size
+        )
+        given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
+        settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            backbone = checkpoint.build_backbone(config)
+            checkpoint.widen(backbone, settings.guidance)
+            return cls(backbone, tokens, Preprocess(image_size), settings).eval()
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def sampling(self) -> Sampling:
+        """Which frames of a clip it wants."""
+        return self.settings.sampling
+
+    @property
+    def motion(self) -> MotionConfig:
+        """How masks are made."""
+        return self.settings.motion
+
+    @property
+    def guidance(self) -> Guidance:
+        """Is the mask shown to it ("alpha") or not ("none")?"""
+        return self.settings.guidance
+
+    @property
+    def embedding_size(self) -> int:
+        """E."""
+        return embedding_size(self.backbone)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides a vector: weights, config, preprocessing, tokens, settings.
+
+        The same after saving and loading and in every process; computed again only when a weight
+        was written to.
+        """
+        state = versions(self)
+        if self._fingerprint is None or self._fingerprint[0] != state:
+            weights = freezing.folded_state(self.backbone) | {
+                f"head.{name}": tensor for name, tensor in self.head.state_dict().items()
+            }
+            configs = [self.backbone.config, *checkpoint.towers(self.backbone)]
+            rest = [asdict(self.settings), asdict(self.preprocess), self.tokens.identity()]
+            self._fingerprint = (state, fingerprint(weights, configs, rest))
+        return self._fingerprint[1]
+
+    # -- encoding with gradient ---------------------------------------------------------------
+
+    def encode_frames(self, rgba: Tensor) -> Tensor:
+        """Videos as RGBA frames → unit vectors, with gradient.
+
+        Args:
+            rgba: uint8 [B,T,4,S,S].
+
+        Returns:
+            float32 [B,E].
+
+        Raises:
+            ValueError: another shape or type.
+        """
+        size = self.preprocess.size
+        if rgba.ndim != 5 or rgba.shape[2:] != (4, size, size) or rgba.dtype != torch.uint8:
+            raise ValueError(
+                f"rgba must be uint8 [B,T,4,{size},{size}], not {rgba.dtype} {list(rgba.shape)}"
+            )
+        pixels = self.normalise(rgba.to(self.device).flatten(0, 1))  # [B·T,4,S,S]
+        features = self.backbone.get_image_features(pixel_values=pixels).pooler_output  # [B·T,E]
+        vectors: Tensor = self.head(features.view(*rgba.shape[:2], -1))
+        return vectors
+
+    def encode_tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Sentences as token ids → unit vectors float32 [B,E], with gradient.
+
+        Args:
+            input_ids, attention_mask: [B,L], as `tokenize` gives them.
+        """
+        features = self.backbone.get_text_features(
+            input_ids=input_ids.to(self.device),
+            attention_mask=None if self.tokens.fixed else attention_mask.to(self.device),
+        ).pooler_output
+        return normalize(features, dim=-1)
+
+    def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """Sentences → `input_ids` and `attention_mask`, int64 [B,L], as `encode_tokens` takes them.
+
+        Longer ones are cut to the context, their end token kept; shorter ones padded on the right
+        to the longest of this batch.
+        """
+        rows = self.tokens.ids(texts)
+        longest = max(map(len, rows), default=0)
+        ids = [row + [self.tokens.pad_id] * (longest - len(row)) for row in rows]
+        mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
+        shape = (len(rows), longest)
+        return {
+            "input_ids": torch.tensor(ids, dtype=torch.int64).view(shape),
+            "attention_mask": torch.tensor(mask, dtype=torch.int64).view(shape),
+        }
+
+    def logit_scale(self) -> Tensor:
+        """The learned inverse temperature, a scalar of at most 100, with gradient.
+
+        While training the parameter itself is held at log 100, as in CLIP4Clip: a clamp of the
+        result alone would leave it without gradient, and stuck, once above.
+        """
+        scale = self.backbone.logit_scale
+        if self.training:
+            with torch.no_grad():
+                scale.clamp_(max=log(MAX_LOGIT_SCALE))
+        return scale.exp().clamp(max=MAX_LOGIT_SCALE).squeeze()
+
+    # -- encoding for use ---------------------------------------------------------------------
+
+    def encode_rgba(self, clips: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Prepared clips → unit vectors.
+
+        One clip a pass: the order in which a matrix product sums may change with the number of its
+        rows, so that only equal shapes give equal bits, and a pass of T frames is no slower on a
+        CPU than a larger one. A clip's vector is the same whatever the others are.
+
+        Args:
+            clips: uint8 [T,4,S,S] each; T may differ.
+
+        Returns:
+            float32 [V,E].
+        """
+        with inference(self):
+            rows = [self.encode_frames(torch.from_numpy(clip)[None])[0].cpu() for clip in clips]
+        return stacked(rows, self.embedding_size)
+
+    def encode_clips(self, clips: Iterable[Clip]) -> NDArray[np.float32]:
+        """Clips → unit vectors float32 [V,E]: their motion is analysed, then as `encode_rgba`."""
+        return self.encode_rgba([self.prepare(clip) for clip in clips])
+
+    def encode_videos(self, paths: Iterable[str | Path]) -> NDArray[np.float32]:
+        """Whole video files → unit vectors float32 [V,E], each sampled from start to end.
+
+        Raises:
+            fdaclip.video.VideoError: a file cannot be read; it is named.
+        """
+        prepared = []
+        for path in paths:
+            from fdaclip.video import open_video
+
+            with open_video(path) as video:
+                clip = video.clip(
+                    sampling=self.sampling, short_side=self.preprocess.decode_short_side
+                )
+            prepared.append(self.prepare(clip))
+        return self.encode_rgba(prepared)
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Sentences → unit vectors float32 [Q,E].
+
+        One sentence a pass and without padding, so that a sentence's vector is the same whatever
+        the others are; a repeated sentence is encoded once.
+        """
+        if isinstance(texts, str):
+            raise TypeError("encode_texts takes a list of sentences, not one")
+        distinct = list(dict.fromkeys(texts))
+        with inference(self):
+            vector = {t: self.encode_tokens(**self.tokenize([t]))[0].cpu() for t in distinct}
+        return stacked([vector[text] for text in texts], self.embedding_size)
+
+    def prepare(self, clip: Clip) -> NDArray[np.uint8]:
+        """A clip as the RGBA that this model takes, uint8 [T,4,S,S]; alpha is 255 if unguided."""
+        motion = analyse_motion(clip, self.motion) if self.guidance == "alpha" else None
+        return self.preprocess(clip, motion)
+
+    def similarity(self, texts: Vectors, videos: Vectors) -> Vectors:
+        """Cosine of unit vectors, [Q,E] and [V,E] → [Q,V]."""
+        return texts @ videos.T
+
+    # -- training -----------------------------------------------------------------------------
+
+    def set_trainable(self, mode: freezing.Mode, *, rank: int = 8) -> None:
+        """Choose what training may change.
+
+        Args:
+            mode: `frozen`: the alpha slice and the head; `lora`: these and low-rank adapters beside
+                the attention of both towers; `full`: everything.
+            rank: of the adapters. They are folded into the weights when the model is saved or
+                another mode is chosen.
+
+        Raises:
+            ValueError: another mode.
+            ModelError: `lora` without peft installed.
+        """
+        if mode not in freezing.MODES:
+            raise ValueError(f"mode must be one of {', '.join(freezing.MODES)}, not {mode!r}")
+        freezing.fold_lora(self.backbone)
+        if mode == "lora":
+            freezing.add_lora(self.backbone, rank)
+        freezing.choose_trainable(self.backbone, self.head, mode)
+
+    def parameter_groups(
+        self, *, backbone_lr: float, alpha_lr: float, new_lr: float, weight_decay: float
+    ) -> list[dict[str, Any]]:
+        """AdamW groups of what is trainable: "backbone", "alpha", and "new" (head and adapters).
+
+        Matrices decay; gains, biases and the logit scale are in groups named "…, no decay".
+        """
+        return freezing.parameter_groups(
+            self.backbone,
+            self.head,
+            backbone_lr=backbone_lr,
+            alpha_lr=alpha_lr,
+            new_lr=new_lr,
+            weight_decay=weight_decay,
+        )
+
+    # -- saving -------------------------------------------------------------------------------
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Save as a Hugging Face folder with fdaclip.json beside; reloads identical.
+
+        The folder is written under another name beside it and renamed, so that it is whole or not
+        there. A model saved there before is replaced. Adapters are folded into the saved weights.
+
+        Raises:
+            FileExistsError: the folder exists and holds other things than a saved model.
+        """
+        folder = Path(folder).expanduser().absolute()
+        refuse_foreign(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unique = uuid.uuid4().hex[:8]
+        fresh = folder.with_name(f".{folder.name}.{unique}.new")
+        old = folder.with_name(f".{folder.name}.{unique}.old")
+        fresh.mkdir()
+        try:
+            checkpoint.write_config(self.backbone, fresh)
+            weights = freezing.folded_state(self.backbone)
+            checkpoint.write_state(weights, fresh / WEIGHTS[0])
+            if head := self.head.state_dict():
+                checkpoint.write_state(head, fresh / checkpoint.HEAD)
+            self.tokens.write(fresh)
+            self.preprocess.write(fresh)
+            self.settings.write(fresh)
+            if folder.exists():
+                folder.rename(old)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+SAVED = frozenset(
+    {
+        CONFIG,
+        WEIGHTS[0],
+        checkpoint.HEAD,
+        SETTINGS_FILE,
+        "preprocessor_config.json",
+        *TOKENIZER_FILES,
+    }
+)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise `FileExistsError` if replacing this folder would lose what no model saves."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; a model is saved as a folder")
+    others = sorted(entry.name for entry in folder.iterdir() if entry.name not in SAVED)
+    if others:
+        raise FileExistsError(
+            f"{folder} holds {', '.join(others[:4])}{' …' if len(others) > 4 else ''}, which no "
+            "saved model does; hint: save into a folder of its own"
+        )
+
+
+def embedding_size(backbone: Backbone) -> int:
+    """Length of the vectors in the space that both towers share."""
+    config: Any = backbone.config
+    vision, _ = checkpoint.towers(backbone)
+    return int(config.projection_dim if config.model_type == "clip" else vision.hidden_size)
+
+
+def stacked(rows: list[Tensor], width: int) -> NDArray[np.float32]:
+    """Vectors [E] as one array [V,E], also when there are none."""
+    if not rows:
+        return np.empty((0, width), np.float32)
+    array: NDArray[np.float32] = torch.stack(rows).float().numpy()
+    return array
+
+
+@contextmanager
+def inference(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients, for a while."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)

@@ -1,0 +1,88 @@
+"""What makes an FDA-CLIP of a dual encoder: the contents of fdaclip.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fdaclip.motion import MotionConfig
+
+try:
+    from fdaclip.video import Sampling
+except ImportError:  # until video/ lands
+    from ._sampling import Sampling
+
+from .errors import BadCheckpoint
+from .heads import HeadConfig
+from .patch import Guidance
+
+FILE = "fdaclip.json"
+FORMAT = 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How clips are sampled, masked and pooled.
+
+    Attributes:
+        guidance: "alpha" shows the mask to the model, "none" hides it.
+        head: frames to video.
+        sampling: which frames of a clip, and how far off their partners are.
+        motion: how a frame and its partner become a mask.
+
+    Raises:
+        ValueError: `guidance` is neither.
+    """
+
+    guidance: Guidance = "alpha"
+    head: HeadConfig = field(default_factory=HeadConfig)
+    sampling: Sampling = field(default_factory=Sampling)
+    motion: MotionConfig = field(default_factory=MotionConfig)
+
+    def __post_init__(self) -> None:
+        if self.guidance not in ("alpha", "none"):
+            raise ValueError(f"guidance must be alpha or none, not {self.guidance!r}")
+
+    def write(self, folder: Path) -> None:
+        """As fdaclip.json."""
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True) + "\n"
+        (folder / FILE).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Settings | None:
+        """From fdaclip.json; None if the folder has none, being a plain dual encoder's.
+
+        Raises:
+            BadCheckpoint: it cannot be read, or was written by a later version.
+        """
+        path = folder / FILE
+        if not path.exists():
+            return None
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            version = found.pop("format")
+            if version != FORMAT:
+                raise BadCheckpoint(
+                    f"{path} has format {version}, this version of fdaclip reads {FORMAT}; "
+                    "hint: update fdaclip"
+                )
+            return cls(
+                guidance=found.pop("guidance"),
+                head=build(HeadConfig, found.pop("head")),
+                sampling=build(Sampling, found.pop("sampling")),
+                motion=build(MotionConfig, found.pop("motion")),
+                **found,
+            )
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadCheckpoint(f"{path} cannot be read: {error!r}") from error
+
+
+def build(kind: type[T], values: dict[str, Any]) -> T:
+    """A config of this kind, with unknown names refused rather than dropped."""
+    unknown = set(values) - {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if unknown:
+        raise ValueError(f"{kind.__name__} knows no {', '.join(sorted(unknown))}")
+    return kind(**values)
