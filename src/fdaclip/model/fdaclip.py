@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from fdaclip.motion import MotionConfig, analyse_motion
+from fdaclip.video import Sampling
 
 from . import checkpoint, freezing
 from .errors import BadCheckpoint
@@ -31,7 +32,7 @@ from .normalise import Normalise
 from .patch import Guidance
 from .preprocess import Preprocess
 from .settings import FILE as SETTINGS_FILE
-from .settings import Sampling, Settings
+from .settings import Settings
 from .tokens import FILES as TOKENIZER_FILES
 from .tokens import Tokens, read_tokens, word_level
 from .words import WORDS

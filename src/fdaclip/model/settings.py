@@ -9,10 +9,7 @@ from typing import Any, TypeVar
 
 from fdaclip.motion import MotionConfig
 
-try:
-    from fdaclip.video import Sampling
-except ImportError:  # until video/ lands
-    from ._sampling import Sampling
+from fdaclip.video import Sampling
 
 from .errors import BadCheckpoint
 from .heads import HeadConfig
