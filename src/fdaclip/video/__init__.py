@@ -13,6 +13,7 @@ from fdaclip.video.errors import (
     VideoError,
     printable,
 )
+from fdaclip.video.probe import Probe
 from fdaclip.video.times import (
     PARTNER_DELAY,
     Sampling,
@@ -21,22 +22,28 @@ from fdaclip.video.times import (
     uniform_times,
     windows,
 )
+from fdaclip.video.video import Clip, Frames, Video, open_video
 from fdaclip.video.writer import write_video
 
 __all__ = [
     "PARTNER_DELAY",
+    "Clip",
     "Damaged",
     "DecoderCrashed",
+    "Frames",
     "Missing",
     "NoVideoStream",
     "NotAVideo",
+    "Probe",
     "Sampling",
     "Stalled",
     "Truncated",
     "UnknownCodec",
     "Unreadable",
+    "Video",
     "VideoError",
     "Window",
+    "open_video",
     "printable",
     "rate_times",
     "uniform_times",

@@ -1,0 +1,289 @@
+"""One pass over a file, decoding as little as the wanted frames allow.
+
+Times here are ticks: whole numbers in the stream's time base, as the container stores them.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from fdaclip.video.errors import Stalled
+from fdaclip.video.probe import Table
+
+# Non-reference frames are told apart safely by these decoders only.
+SKIPPABLE = {"h264", "hevc"}
+# Read errors in a row after which the rest of a file is given up.
+PATIENCE = 32
+# Packets looked at to learn when the first frame is shown; no coding reorders further.
+REORDERING = 17
+
+
+class Reader:
+    """Decodes forward through one video stream, jumping only over keyframes.
+
+    Attributes:
+        first: tick at which the first frame is shown.
+        interval: ticks between frames where the container's table proves them even, else None.
+        damaged: whether reading or decoding has met an error.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: InputContainer,
+        stream: VideoStream,
+        table: Table | None,
+        *,
+        time_limit: float,
+        reopen: Callable[[], tuple[InputContainer, VideoStream]],
+    ) -> None:
+        self.path = path
+        self.container = container
+        self.stream = stream
+        self._reopen = reopen
+        self.table = table
+        self.time_limit = time_limit
+        self.damaged = False
+        self.interval = table.interval if table else None
+        assert stream.time_base is not None
+        self._second = max(1, round(1 / stream.time_base))
+        self._may_skip = self.interval is not None and stream.codec_context.name in SKIPPABLE
+
+        self._head: deque[Packet[VideoStream]] = deque()
+        self._packets = self._demux()
+        self._last: tuple[int, VideoFrame] | None = None
+        self._sent: int | None = None
+        self._finished = False
+        self._at_start = self._landing = True
+        self._landed: int | None = None
+        self._trusted_from: int | None = None
+        self._awaiting_key = False
+        self._due: list[int] = []
+        self._count = 0
+        self._stride = 2 * self._second
+        self._opening()
+
+    # -- what the start of the file tells ------------------------------------------------------
+
+    def _opening(self) -> None:
+        """Read the first packets ahead, to know when the first frame is shown."""
+        while len(self._head) < REORDERING and (packet := self._read()) is not None:
+            self._head.append(packet)
+        stamps = [p.pts for p in self._head if p.pts is not None and not p.is_discard]
+        self.has_times = bool(stamps)
+        if self.stream.start_time is not None and self.table is None:
+            stamps.append(self.stream.start_time)
+        self.first = min(stamps, default=0)
+        key = next((p for p in self._head if p.is_keyframe and p.pts is not None), None)
+        self._key_offset = 0
+        if self.table and self.table.keys and key is not None and key.pts is not None:
+            self._key_offset = key.pts - self.table.keys[0]
+        self._first_packet = self._identity(self._head[0]) if self._head else None
+
+    @staticmethod
+    def _identity(packet: Packet[VideoStream]) -> tuple[int | None, int | None, int]:
+        return packet.pts, packet.dts, packet.size
+
+    # -- packets -------------------------------------------------------------------------------
+
+    def _demux(self) -> Iterator[Packet[VideoStream]]:
+        return self.container.demux(self.stream)
+
+    def _read(self) -> Packet[VideoStream] | None:
+        """The next packet of the file, None at its end; read errors are passed over."""
+        for _ in range(PATIENCE):
+            try:
+                packet = next(self._packets, None)
+            except av.ExitError:
+                raise Stalled(self.path, f"could not be read in {self.time_limit:g} s") from None
+            except av.FFmpegError:
+                self.damaged = True
+                self._packets = self._demux()
+                continue
+            if packet is None or (packet.pts is None and packet.dts is None and not packet.size):
+                return None
+            if packet.is_corrupt:
+                self.damaged = True
+            return packet
+        return None
+
+    # -- the pass ------------------------------------------------------------------------------
+
+    def frames(self, wanted: Callable[[], int | None]) -> Iterator[tuple[int, VideoFrame]]:
+        """Sound frames in order of presentation, each with the tick from which it is shown.
+
+        Before every step `wanted` tells the earliest tick whose shown frame is still wanted, None
+        if there is none. That frame is among those told, and so is the one that follows it; others
+        may be left out. Ends where nothing is wanted or no frame is left.
+
+        Raises:
+            Stalled: the wanted tick stayed the same for longer than the time limit.
+        """
+        if (tick := wanted()) is None:
+            return
+        if self._last is not None and tick >= self._last[0]:
+            yield self._last
+        elif self._sent is not None or self._finished:
+            self._seek(tick)
+        since, waiting_for = time.monotonic(), tick
+        while (tick := wanted()) is not None and not self._finished:
+            if tick != waiting_for:
+                since, waiting_for = time.monotonic(), tick
+            elif time.monotonic() - since > self.time_limit:
+                raise Stalled(self.path, f"no wanted frame was decoded in {self.time_limit:g} s")
+            if self._seek_pays(tick):
+                self._seek(tick)
+            for pts, frame in self._decode_next(tick):
+                if self._landing and pts > tick and not self._at_start:
+                    self._seek(tick, below=self._landed)
+                    break
+                self._landing = False
+                self._last = (pts, frame)
+                yield self._last
+
+    def measure(self) -> int:
+        """Ticks from the first frame to the end of the last, by reading the whole file."""
+        end = self.first
+        count = 0
+        while (packet := self._head.popleft() if self._head else self._read()) is not None:
+            count += 1
+            if packet.pts is not None:
+                end = max(end, packet.pts + (packet.duration or self.usual_interval))
+        return end - self.first if self.has_times else count * self.usual_interval
+
+    def missing(self, after: int, tick: int) -> bool:
+        """Whether a damaged file held a frame in (after, tick] that did not come out soundly."""
+        return self.damaged and bisect_right(self._due, tick) > bisect_right(self._due, after)
+
+    def _decode_next(self, tick: int) -> list[tuple[int, VideoFrame]]:
+        """Send one packet; the sound frames that come out, with the tick each is shown from."""
+        packet = self._head.popleft() if self._head else self._read()
+        context = self.stream.codec_context
+        if packet is not None and packet.pts is not None:
+            if self._may_skip:
+                assert self.interval is not None
+                far = packet.pts + self.interval < tick
+                context.skip_frame = "NONREF" if far else "DEFAULT"
+            self._sent = packet.pts if self._sent is None else max(self._sent, packet.pts)
+            if not packet.is_discard:
+                insort(self._due, packet.pts)
+        try:
+            frames = self.stream.decode(packet)
+        except av.FFmpegError:
+            self.damaged = self._awaiting_key = True
+            frames = []
+        if packet is None:
+            self._finished = True
+        return [pair for frame in frames if (pair := self._sound(frame)) is not None]
+
+    def _sound(self, frame: VideoFrame) -> tuple[int, VideoFrame] | None:
+        """The frame with its tick, or None if it must not be shown."""
+        pts = frame.pts
+        if pts is None or not self.has_times:
+            pts = self._count * self.usual_interval
+        self._count += 1
+        if self._trusted_from is not None and pts < self._trusted_from:
+            return None  # it leans on frames before the keyframe that we jumped to
+        if frame.is_corrupt:
+            self.damaged = self._awaiting_key = True
+            return None
+        if self._awaiting_key:
+            if not frame.key_frame:
+                return None
+            self._awaiting_key = False
+        at = bisect_left(self._due, pts)
+        if at < len(self._due) and self._due[at] == pts:
+            del self._due[at]
+        return pts, frame
+
+    @property
+    def usual_interval(self) -> int:
+        rate = self.stream.average_rate or self.stream.base_rate or 25
+        return max(1, round(self._second / rate))
+
+    # -- jumps ---------------------------------------------------------------------------------
+
+    def _seek_pays(self, tick: int) -> bool:
+        """Whether a keyframe lies between the position and the frame shown at `tick`."""
+        if self._sent is None and not self.table:
+            return False
+        position = self.first if self._sent is None else self._sent
+        if not self.has_times or tick <= position:
+            return False
+        if self.table:
+            at = bisect_right(self.table.keys, tick - self._key_offset)
+            return at > 0 and self.table.keys[at - 1] + self._key_offset > position
+        return tick - position > self._stride
+
+    def _seek(self, tick: int, *, below: int | None = None) -> None:
+        """Stand at a keyframe that is shown at or before `tick` (and before `below`, if given)."""
+        before = self._sent
+        goal, back = tick, self._second
+        if below is not None:
+            goal = below - back
+        while True:
+            key = self._jump(goal)
+            if key is None and not self._at_start:
+                pass
+            elif self._at_start or (
+                key is not None and key <= tick and (below is None or key < below)
+            ):
+                break
+            goal = min(goal, goal if key is None else key) - back
+            back *= 2
+        self._trusted_from = self._landed = key
+        if self._at_start:
+            self._trusted_from = None
+        if self.table is None and before is not None and (key is None or key <= before):
+            self._stride *= 2
+
+    def _jump(self, goal: int) -> int | None:
+        """Jump near `goal`; the tick of the keyframe we stand at, None if no keyframe follows."""
+        self._head.clear()
+        self._due.clear()
+        self._last = self._sent = None
+        self._finished = self._awaiting_key = self._at_start = False
+        self._landing = True
+        self._count = 0
+        if goal <= self.first or not self.has_times:
+            self._rewind()
+            return self.first
+        try:
+            self.container.seek(goal, stream=self.stream)
+        except av.FFmpegError:
+            self._rewind()
+            return self.first
+        self._packets = self._demux()
+        while (packet := self._read()) is not None:
+            if self._identity(packet) == self._first_packet:
+                self._at_start = True
+            if self._at_start or (packet.is_keyframe and packet.pts is not None):
+                self._head.append(packet)
+                return packet.pts
+        return None
+
+    def _rewind(self) -> None:
+        """Stand at the file's first packet; the file is opened anew where it cannot be wound back."""
+        self._at_start = True
+        try:
+            self.container.seek(self.first, stream=self.stream)
+            self._packets = self._demux()
+            packet = self._read()
+            if packet is not None and self._identity(packet) == self._first_packet:
+                self._head.append(packet)
+                return
+        except av.FFmpegError:
+            pass
+        self.container.close()
+        self.container, self.stream = self._reopen()
+        self._packets = self._demux()
