@@ -1,0 +1,92 @@
+"""The command line: one module a verb, imported only when it is called.
+
+``fdaclip --help`` therefore answers at once. Each verb module holds one click ``command``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from fdaclip import __version__
+
+from .output import ERROR, INTERRUPTED, OK, explain
+
+VERBS = {
+    "demo": "Train, index and search generated videos: the whole job, nothing to download.",
+    "index": "Add videos to a library, or update it.",
+    "search": "Find moments by a sentence.",
+    "status": "Show what a library holds, and which files are bad.",
+    "remove": "Forget files; the videos themselves stay.",
+    "verify": "Check that a library is sound, and repair it.",
+    "mask": "Write what moves in a video as an overlay video and a picture strip.",
+    "doctor": "Say what is installed, what works, and what is missing.",
+    "completion": "Print the completion script of a shell.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its verbs by name, and imports one only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(f"fdaclip.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 error, "
+    "2 wrong usage, 3 done but some files were bad, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="fdaclip", message="%(prog)s %(version)s")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Find moments in your own videos by a sentence, guided by what moves."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def run(arguments: list[str]) -> int:
+    """One command line; returns its exit code. Errors become one line on stderr."""
+    try:
+        code = group.main(arguments, prog_name="fdaclip", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.UsageError as error:
+        click.echo(explain(error), err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, say `head`, has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        if os.environ.get("FDACLIP_TRACEBACK"):
+            raise
+        click.echo(explain(error), err=True)
+        return ERROR
+    return code if isinstance(code, int) else OK
+
+
+def main() -> None:
+    """Entry point of the ``fdaclip`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))

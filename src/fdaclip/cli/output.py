@@ -1,0 +1,124 @@
+"""What the verbs share: exit codes, ``--json``, paths and times for people, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+OK, ERROR, USAGE, SOME_BAD, INTERRUPTED = 0, 1, 2, 3, 130
+
+DEFAULT_LIBRARY = "~/.local/share/fdaclip/library"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Fault(Exception):
+    """An error of the command line, with the next step as a hint."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def json_option(command: F) -> F:
+    """Adds ``--json``: the result as JSON on stdout; the verb's parameter is ``as_json``."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
+    )(command)
+
+
+def library_option(command: F) -> F:
+    """Adds ``--library``; the verb's parameter is ``library``, a path."""
+    return click.option(
+        "--library",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="FDACLIP_LIBRARY",
+        default=DEFAULT_LIBRARY,
+        show_default=True,
+        show_envvar=True,
+        help="Folder of the library.",
+    )(command)
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout. Bytes of a path that are not UTF-8 appear as surrogates (``\\udcXX``)."""
+    click.echo(json.dumps(value, default=_plain, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def say(text: str = "") -> None:
+    """A line for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def is_terminal() -> bool:
+    """Is stderr watched by a person?"""
+    return sys.stderr.isatty()
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path on one line: control characters and undecodable bytes are escaped as ``\\xNN``."""
+
+    def shown(char: str) -> str:
+        if char.isprintable():
+            return char
+        code = ord(char)
+        return (
+            f"\\x{code & 0xFF:02x}"
+            if code < 0x100 or 0xDC80 <= code <= 0xDCFF
+            else ascii(char)[1:-1]
+        )
+
+    return "".join(shown(char) for char in os.fspath(path))
+
+
+def span(start: float, end: float) -> str:
+    """``1:02–1:10``; with hours and tenths where they matter."""
+    return f"{clock(start)}–{clock(end)}"
+
+
+def clock(seconds: float) -> str:
+    """``0:07.5``, ``1:02:03``; tenths below ten seconds."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{rest // 10:02d}" + (f".{rest % 10}" if seconds < 10 and rest % 10 else "")
+    return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
+
+
+def size(count: float) -> str:
+    """``1.2 GB``: decimal, as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def explain(error: Exception) -> str:
+    """An error as one line: what is wrong, and the next step where it is known."""
+    text, hint = str(error) or type(error).__name__, getattr(error, "hint", "")
+    if isinstance(error, click.UsageError):
+        text = error.format_message()
+        hint = f"{error.ctx.command_path} --help" if error.ctx else ""
+    elif isinstance(error, OSError) and error.strerror:
+        text = error.strerror.lower() + (f": {error.filename}" if error.filename else "")
+    elif not type(error).__module__.startswith("fdaclip"):
+        text, hint = f"{type(error).__name__}: {text}", "FDACLIP_TRACEBACK=1 shows where"
+    if hint and hint not in text:
+        text = f"{text}; hint: {hint}"
+    return "error: " + printable(" ".join(text.split()))

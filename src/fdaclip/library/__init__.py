@@ -1,0 +1,60 @@
+"""One's own videos, found by sentence: scan, ingest pipeline, store of moments, exact search."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import FingerprintMismatch as FingerprintMismatch
+    from .errors import LibraryBusy as LibraryBusy
+    from .errors import LibraryError as LibraryError
+    from .errors import NoSuchPath as NoSuchPath
+    from .errors import NotALibrary as NotALibrary
+    from .library import Library as Library
+    from .library import Status as Status
+    from .page import write_page as write_page
+    from .report import AddReport as AddReport
+    from .report import Failure as Failure
+    from .report import Progress as Progress
+    from .search import Hit as Hit
+    from .verify import Problem as Problem
+
+_MODULE_OF = {
+    "AddReport": "report",
+    "Failure": "report",
+    "FingerprintMismatch": "errors",
+    "Hit": "search",
+    "Library": "library",
+    "LibraryBusy": "errors",
+    "LibraryError": "errors",
+    "NoSuchPath": "errors",
+    "NotALibrary": "errors",
+    "Problem": "verify",
+    "Progress": "report",
+    "Status": "library",
+    "write_page": "page",
+}
+__all__ = [
+    "AddReport",
+    "Failure",
+    "FingerprintMismatch",
+    "Hit",
+    "Library",
+    "LibraryBusy",
+    "LibraryError",
+    "NoSuchPath",
+    "NotALibrary",
+    "Problem",
+    "Progress",
+    "Status",
+    "write_page",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULE_OF])

@@ -1,0 +1,70 @@
+"""What an ``add`` did, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file (or folder) that could not be indexed, wholly or in part, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass
+class AddReport:
+    """What became of the files.
+
+    Attributes:
+        found: video files that were looked at.
+        unchanged: known already, same size and time; nothing was read.
+        touched: read again, and found to hold what they held.
+        moved: recognised by content under a new name.
+        duplicates: their content was indexed under another name already.
+        encoded: decoded and encoded in this run.
+        partial: of those, the ones that lost frames. bad: files of which nothing could be indexed.
+        known_bad: unchanged files that were bad when last tried.
+        missing: known files that are gone.
+        moments: written. seconds: of video encoded. elapsed: s.
+        interrupted: was stopped before the end; the next run does the rest.
+    """
+
+    found: int = 0
+    unchanged: int = 0
+    touched: int = 0
+    moved: int = 0
+    duplicates: int = 0
+    encoded: int = 0
+    partial: list[Failure] = field(default_factory=list)
+    bad: list[Failure] = field(default_factory=list)
+    known_bad: int = 0
+    missing: int = 0
+    moments: int = 0
+    seconds: float = 0.0
+    elapsed: float = 0.0
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an ``add`` is.
+
+    Attributes:
+        files, done, bad: files to look at, those finished, those of them that are bad.
+        share: of the work, by bytes, 0 to 1.
+        seconds: of video encoded. elapsed: s.
+    """
+
+    files: int
+    done: int
+    bad: int
+    share: float
+    seconds: float
+    elapsed: float
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to go, if it goes on like this; None while that cannot be said."""
+        return self.elapsed * (1 / self.share - 1) if self.share > 0.005 else None
