@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,19 @@ def widen(backbone: Backbone, guidance: Guidance) -> None:
     embeddings.patch_embedding = RGBAPatchEmbedding(embeddings.patch_embedding, guidance)
     for config in (towers(backbone)[0], backbone.vision_model.config):
         config.num_channels = 4
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' remarks on configs off the terminal; what matters here is an error."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def towers(backbone: Backbone) -> tuple[Any, Any]:
@@ -88,9 +103,8 @@ def read_backbone(folder: Path, guidance: Guidance) -> Backbone:
     """
     from transformers.initialization import no_init_weights
 
-    config = read_config(folder)
-    with no_init_weights():
-        backbone = build_backbone(config)
+    with quiet(), no_init_weights():
+        backbone = build_backbone(read_config(folder))
     widen(backbone, guidance)
     load_exactly(backbone, read_weights(folder), folder)
     return backbone

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from fdaclip.motion import MotionConfig, analyse_motion
-from fdaclip.video import Sampling
+from fdaclip.video import Sampling, open_video
 
 from . import checkpoint, freezing
 from .errors import BadCheckpoint
@@ -195,13 +195,15 @@ class FDACLIP(nn.Module):
             "bos_token_id": tokens.tokenizer.token_to_id("<s>"),
             "eos_token_id": end,
         }
-        config = CLIPConfig(
-            vision_config=tower | vision, text_config=tower | text, projection_dim=embedding_size
-        )
         given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), checkpoint.quiet():
             torch.manual_seed(seed)
+            config = CLIPConfig(
+                vision_config=tower | vision,
+                text_config=tower | text,
+                projection_dim=embedding_size,
+            )
             backbone = checkpoint.build_backbone(config)
             checkpoint.widen(backbone, settings.guidance)
             return cls(backbone, tokens, Preprocess(image_size), settings).eval()
@@ -265,7 +267,8 @@ class FDACLIP(nn.Module):
             ValueError: another shape or type.
         """
         size = self.preprocess.size
-        if rgba.ndim != 5 or rgba.shape[2:] != (4, size, size) or rgba.dtype != torch.uint8:
+        shaped = rgba.ndim == 5 and rgba.shape[2:] == (4, size, size) and rgba.numel() > 0
+        if not shaped or rgba.dtype != torch.uint8:
             raise ValueError(
                 f"rgba must be uint8 [B,T,4,{size},{size}], not {rgba.dtype} {list(rgba.shape)}"
             )
@@ -309,10 +312,11 @@ class FDACLIP(nn.Module):
         result alone would leave it without gradient, and stuck, once above.
         """
         scale = self.backbone.logit_scale
-        if self.training:
-            with torch.no_grad():
-                scale.clamp_(max=log(MAX_LOGIT_SCALE))
-        return scale.exp().clamp(max=MAX_LOGIT_SCALE).squeeze()
+        if not self.training:
+            return scale.exp().clamp(max=MAX_LOGIT_SCALE).squeeze()
+        with torch.no_grad():
+            scale.clamp_(max=log(MAX_LOGIT_SCALE))
+        return scale.exp().squeeze()
 
     # -- encoding for use ---------------------------------------------------------------------
 
@@ -330,7 +334,7 @@ class FDACLIP(nn.Module):
             float32 [V,E].
         """
         with inference(self):
-            rows = [self.encode_frames(torch.from_numpy(clip)[None])[0].cpu() for clip in clips]
+            rows = [self.encode_frames(as_batch(clip))[0].cpu() for clip in clips]
         return stacked(rows, self.embedding_size)
 
     def encode_clips(self, clips: Iterable[Clip]) -> NDArray[np.float32]:
@@ -345,8 +349,6 @@ class FDACLIP(nn.Module):
         """
         prepared = []
         for path in paths:
-            from fdaclip.video import open_video
-
             with open_video(path) as video:
                 clip = video.clip(
                     sampling=self.sampling, short_side=self.preprocess.decode_short_side
@@ -480,6 +482,11 @@ def embedding_size(backbone: Backbone) -> int:
     config: Any = backbone.config
     vision, _ = checkpoint.towers(backbone)
     return int(config.projection_dim if config.model_type == "clip" else vision.hidden_size)
+
+
+def as_batch(clip: NDArray[np.uint8]) -> Tensor:
+    """[T,4,S,S] as [1,T,4,S,S]; a copy, since torch takes no read-only or flipped arrays."""
+    return torch.from_numpy(np.array(clip, order="C"))[None]
 
 
 def stacked(rows: list[Tensor], width: int) -> NDArray[np.float32]:

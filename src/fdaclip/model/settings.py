@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fdaclip.motion import MotionConfig
-
 from fdaclip.video import Sampling
 
 from .errors import BadCheckpoint
