@@ -70,6 +70,7 @@ class Reader:
         self._awaiting_key = False
         self._due: list[int] = []
         self._count = 0
+        self._aimed_at: int | None = None
         self._stride = 2 * self._second
         self._opening()
 
@@ -208,7 +209,7 @@ class Reader:
 
     @property
     def usual_interval(self) -> int:
-        rate = self.stream.average_rate or self.stream.base_rate or 25
+        rate = self.stream.guessed_rate or self.stream.average_rate or 25
         return max(1, round(self._second / rate))
 
     # -- jumps ---------------------------------------------------------------------------------
@@ -220,6 +221,8 @@ class Reader:
         position = self.first if self._sent is None else self._sent
         if not self.has_times or tick <= position:
             return False
+        if self._aimed_at is not None and tick <= self._aimed_at:
+            return False  # the last jump was for it
         if self.table:
             at = bisect_right(self.table.keys, tick - self._key_offset)
             return at > 0 and self.table.keys[at - 1] + self._key_offset > position
@@ -228,6 +231,7 @@ class Reader:
     def _seek(self, tick: int, *, below: int | None = None) -> None:
         """Stand at a keyframe that is shown at or before `tick` (and before `below`, if given)."""
         before = self._sent
+        self._aimed_at = tick
         goal, back = tick, self._second
         if below is not None:
             goal = below - back
@@ -269,6 +273,8 @@ class Reader:
                 self._at_start = True
             if self._at_start or (packet.is_keyframe and packet.pts is not None):
                 self._head.append(packet)
+                if self.table and packet.pts is not None and packet.dts is not None:
+                    self._key_offset = max(self._key_offset, packet.pts - packet.dts)
                 return packet.pts
         return None
 

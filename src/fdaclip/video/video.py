@@ -198,9 +198,9 @@ class Video:
         width, height = context.width, context.height
         if turned.swaps_sides:
             width, height = height, width
-        rate = stream.average_rate or stream.guessed_rate
+        rate = stream.average_rate if reader.has_times else stream.guessed_rate
         variable = table is not None and table.interval is None and table.length > 2
-        if table is None and stream.average_rate and stream.base_rate:
+        if reader.has_times and table is None and stream.average_rate and stream.base_rate:
             variable = abs(stream.average_rate / stream.base_rate - 1) > 0.02
         return Probe(
             duration=stated_duration(reader.container, stream),

@@ -1,0 +1,221 @@
+"""Work on files in processes of their own, so that no file can hang or crash the program.
+
+A decoder that loops inside the library, or is killed by the system, cannot be stopped from within.
+Here each file is worked on in one of a few worker processes; a worker that makes no progress within
+the time limit is killed, one that dies is noticed, and either is replaced while the others go on.
+
+The workers are spawned, so the program's entry must be guarded by `if __name__ == "__main__":`, and
+`work` must be a function of a module or a `functools.partial` of one.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from fdaclip.video.errors import DecoderCrashed, Stalled, VideoError
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Result(Generic[R]):
+    """One value that `work` gave for a file."""
+
+    path: Path
+    value: R
+
+
+@dataclass(frozen=True)
+class Finished:
+    """No more will come of a file; `error` says why if that is not as it should be."""
+
+    path: Path
+    error: VideoError | None = None
+
+
+def work_isolated(
+    work: Callable[[Path], Iterable[R]],
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    workers: int | None = None,
+    time_limit: float = 60.0,
+) -> Iterator[Result[R] | Finished]:
+    """Call `work(path)` for every path in worker processes, and pass on what it gives as it comes.
+
+    Each path ends with exactly one `Finished`, after all of its `Result`s; the order among paths is
+    not fixed. A worker waits when its values are not taken, so little is held in memory. Paths are
+    drawn only as workers become free. Leaving the iterator early, or its being garbage collected,
+    ends the workers; so does the end of this process, however it comes about.
+
+    Args:
+        work: gives the values of one file; it and its values must be picklable. What it raises
+            becomes the `Finished.error` of that file: a `VideoError` as it is, anything else as
+            `DecoderCrashed`.
+        workers: processes; as many as processors if None.
+        time_limit: seconds that a worker may take until its next value, or until it is done.
+
+    Raises:
+        RuntimeError: a worker process cannot start at all.
+    """
+    if workers is None:
+        workers = os.cpu_count() or 1
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit must be above 0 seconds, not {time_limit}")
+    return _events(work, iter(paths), workers, time_limit)
+
+
+def _events(
+    work: Callable[[Path], Iterable[R]],
+    paths: Iterator[str | os.PathLike[str]],
+    count: int,
+    time_limit: float,
+) -> Iterator[Result[R] | Finished]:
+    pool: list[_Worker] = []
+    try:
+        exhausted = False
+        while True:
+            while not exhausted and len(pool) < count or any(w.path is None for w in pool):
+                path = next(paths, None)
+                if path is None:
+                    exhausted = True
+                    for idle in [w for w in pool if w.path is None]:
+                        pool.remove(idle)
+                        idle.end()
+                    break
+                free = next((w for w in pool if w.path is None), None)
+                if free is None:
+                    free = _Worker(work, time_limit)
+                    pool.append(free)
+                free.give(Path(path))
+            if not pool:
+                return
+            patience = max(0.0, min(w.deadline for w in pool) - time.monotonic())
+            ready = wait([w.connection for w in pool], patience)
+            for worker in list(pool):
+                event: Result[R] | Finished | None = None
+                if worker.connection in ready:
+                    event = worker.take()
+                elif time.monotonic() >= worker.deadline:
+                    event = worker.stalled()
+                if not worker.alive:
+                    pool.remove(worker)
+                if event is not None:
+                    left = time.monotonic()
+                    yield event
+                    away = time.monotonic() - left
+                    for other in pool:  # the time that our caller took is nobody's fault
+                        other.deadline += away
+    finally:
+        for worker in pool:
+            worker.end()
+
+
+class _Worker:
+    """A process, the path it works on, and when it is given up."""
+
+    def __init__(self, work: Callable[[Path], Iterable[Any]], time_limit: float) -> None:
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._time_limit = time_limit
+        self._started = False
+        self.alive = True
+        self.path: Path | None = None
+        self.deadline = time.monotonic() + max(time_limit, 120.0)  # imports may be slow
+
+    def give(self, path: Path) -> None:
+        self.path = path
+        if self._started:
+            self.deadline = time.monotonic() + self._time_limit
+        with suppress(OSError):  # it died idle: taking from it tells
+            self.connection.send(path)
+
+    def take(self) -> "Result[Any] | Finished | None":
+        """What the worker has to say."""
+        path = self.path
+        assert path is not None
+        try:
+            kind, value = self.connection.recv()
+        except (EOFError, OSError):
+            self.end()
+            if not self._started:
+                raise RuntimeError(
+                    f"a worker process could not start (exit code {self._process.exitcode}); "
+                    'the program\'s entry must be guarded by `if __name__ == "__main__":`'
+                ) from None
+            return Finished(path, DecoderCrashed(path, self._death()))
+        self.deadline = time.monotonic() + self._time_limit
+        if kind == "started":
+            self._started = True
+            return None
+        if kind == "value":
+            return Result(path, value)
+        self.path = None
+        return Finished(path, value)
+
+    def stalled(self) -> Finished:
+        assert self.path is not None
+        if not self._started:
+            self.end()
+            raise RuntimeError("a worker process did not start in time")
+        self.end()
+        return Finished(
+            self.path, Stalled(self.path, f"made no progress in {self._time_limit:g} s")
+        )
+
+    def end(self) -> None:
+        self.alive = False
+        self.connection.close()
+        if self._process.exitcode is None:
+            self._process.join(0.2)  # it may be dying, and the exit code tells of what
+        if self._process.exitcode is None:
+            self._process.kill()
+        self._process.join()
+
+    def _death(self) -> str:
+        code = self._process.exitcode or 0
+        if code < 0:
+            with suppress(ValueError):
+                return f"its decoder was killed by {signal.Signals(-code).name}"
+        return f"its decoder ended with exit code {code}"
+
+
+def _serve(connection: Connection, work: Callable[[Path], Iterable[Any]]) -> None:
+    """The life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends us
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    with suppress(EOFError, BrokenPipeError):
+        connection.send(("started", None))
+        while True:
+            path = connection.recv()
+            try:
+                for value in work(path):
+                    connection.send(("value", value))
+            except VideoError as error:
+                connection.send(("finished", error))
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                text = " ".join(f"{type(error).__name__}: {error}".split())
+                connection.send(("finished", DecoderCrashed(path, f"failed with {text}")))
+            else:
+                connection.send(("finished", None))
+
+
+def _follow_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
