@@ -23,7 +23,7 @@ class MotionConfig:
     blur: float = 0.007  # Gaussian sigma on the difference
     floor: float = 8.0  # luma levels: a smaller difference is never motion
     deviations: float = 6.0  # k of the noise threshold: median + k · 1.4826 · MAD
-    close: float = 0.12  # width of the closing that joins the parts of one mover
+    close: float = 0.09  # width of the closing that joins the parts of one mover
     dilate: float = 0.0  # radius by which a region grows, so that it covers the mover's outline
     fill_holes: bool = True  # a flat mover differs only at its edges: fill what they enclose
     min_component: float = 0.001  # share of the picture: smaller regions are specks and dropped
