@@ -55,12 +55,17 @@ def command(
     run: it is recorded with its reason, and tried again when it changes or with --retry. Stop it at
     any time (Ctrl-C) and run it again: it goes on from there.
     """
+    from fdaclip.library import Interrupted
+
     from .models import open_for_adding
-    from .progress import Stop, progress
+    from .progress import progress
 
     opened = open_for_adding(library, model, download)
-    with Stop() as stop, progress() as show:
-        report = opened.add(paths, retry=retry, processes=processes, progress=show, stop=stop)
+    try:
+        with progress() as show:
+            report = opened.add(paths, retry=retry, processes=processes, progress=show)
+    except Interrupted as interrupted:
+        report = interrupted.report
     for name, failures in (("partial", report.partial), ("bad", report.bad)):
         for failure in failures:
             say(f"{name}: {printable(failure.path)}: {printable(failure.reason)}")

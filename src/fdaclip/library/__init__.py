@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .errors import LibraryError as LibraryError
     from .errors import NoSuchPath as NoSuchPath
     from .errors import NotALibrary as NotALibrary
+    from .interrupt import Interrupted as Interrupted
     from .library import Library as Library
     from .library import Status as Status
     from .page import write_page as write_page
@@ -23,6 +24,7 @@ _MODULE_OF = {
     "Failure": "report",
     "FingerprintMismatch": "errors",
     "Hit": "search",
+    "Interrupted": "interrupt",
     "Library": "library",
     "LibraryBusy": "errors",
     "LibraryError": "errors",
@@ -38,6 +40,7 @@ __all__ = [
     "Failure",
     "FingerprintMismatch",
     "Hit",
+    "Interrupted",
     "Library",
     "LibraryBusy",
     "LibraryError",

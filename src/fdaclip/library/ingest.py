@@ -18,20 +18,27 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 
 from fdaclip.model.encoder import Encoder
+from fdaclip.video.isolated import Finished, Result, work_isolated
 
 from .content import content_hash
+from .interrupt import Interrupts
 from .names import from_key
 from .prepare import Facts, Prepare, Prepared
 from .report import AddReport, Failure, Progress
 from .scan import Found, Scan
 from .store import Moment, State, Store, Video
 
+BATCH = 8  # windows encoded together
+TIME_LIMIT = 60.0  # s without a window after which a file is given up
 COMMIT_EVERY = 2.0  # s between commits
 HASHED_AHEAD = 8  # files hashed before a worker is free for them
+Event = Result[Facts | Prepared] | Finished
+
 NOTHING = "none of its frames could be decoded"
 GONE = "it vanished while it was being indexed"
 
@@ -77,23 +84,21 @@ class Ingest:
         encoder: Callable[[], Encoder],
         *,
         window: float,
-        batch: int,
         processes: int,
-        time_limit: float,
         retry: bool,
         progress: Callable[[Progress], None] | None,
-        stop: Callable[[], bool] | None,
+        interrupts: Interrupts,
     ) -> None:
         self._store, self._load_encoder = store, encoder
-        self._window, self._batch_size, self._retry = window, batch, retry
-        self._processes, self._time_limit = processes, time_limit
-        self._progress, self._stop = progress, stop or (lambda: False)
+        self._window, self._processes, self._retry = window, processes, retry
+        self._progress, self._interrupts = progress, interrupts
         self._known = {video.path: video for video in store.videos()}
         self._by_content: dict[str, list[Video]] = {}
         for video in self._known.values():
             self._by_content.setdefault(video.content, []).append(video)
         self._by_content.pop("", None)
         self._jobs: dict[str, Job] = {}  # by content
+        self._decoding: dict[str, Job] = {}  # the same by the path that is decoded
         self._decoded: set[str] = set()  # contents finished in this run
         self._batch: list[tuple[Job, Prepared]] = []
         self._rows: list[Video] = []  # finished, to be committed
@@ -113,7 +118,7 @@ class Ingest:
         self._bytes = sum(found.size for found in scan.files)
         waiting = [found for found in scan.files if not self._unchanged(found)]
         paths = self._to_decode(waiting)
-        first = next(paths, None)
+        first = self._interrupts.unless_asked(lambda: next(paths, None))
         if first is not None:
             self._decode_and_encode(first, paths)
         self._mark_missing(scan)
@@ -121,6 +126,7 @@ class Ingest:
         if self._forget:
             self._store.forget(self._forget)
         self._store.drop_orphans()
+        self.report.interrupted = self._interrupts.asked
         self.report.elapsed = time.monotonic() - self._began
         self._tell()
         return self.report
@@ -128,29 +134,25 @@ class Ingest:
     def _decode_and_encode(self, first: str, others: Iterator[str]) -> None:
         encoder = self._load_encoder()
         work = Prepare(encoder.sampling, encoder.motion, encoder.preprocess, self._window)
-        by_path: dict[str, Job] = {}
-
-        def paths() -> Iterator[str]:
-            yield first
-            yield from others
-
-        for path, item in decoded(work, paths(), self._processes, self._time_limit):
-            job = by_path.get(path) or next(
-                job for job in self._jobs.values() if job.files[0].path == path
-            )
-            by_path[path] = job
-            self._receive(job, item)
-            if job.ended:
-                del by_path[path]
-            if len(self._batch) >= self._batch_size:
+        events = work_isolated(
+            work, chain([first], others), workers=self._processes, time_limit=TIME_LIMIT
+        )
+        while (event := self._next(events)) is not None:
+            self._receive(event)
+            if len(self._batch) >= BATCH:
                 self._encode(encoder)
             if time.monotonic() - self._committed > COMMIT_EVERY:
                 self._commit()
             self._tell()
-            if self._stop():
-                self.report.interrupted = True
-                break
+        del events  # ends the workers
         self._encode(encoder)
+
+    def _next(self, events: Iterator[Event]) -> Event | None:
+        """What a worker has to say; None when all is said, or the run is interrupted.
+
+        The paths are drawn in here too, so files are hashed and known ones settled meanwhile.
+        """
+        return self._interrupts.unless_asked(lambda: next(events, None))
 
     # --- what is known already -------------------------------------------------------------------
 
@@ -198,7 +200,7 @@ class Ingest:
             if twin and not (again and twin.state != "ok"):
                 self._adopt(found, twin)
                 continue
-            self._jobs[content] = Job([found], content)
+            self._jobs[content] = self._decoding[found.path] = Job([found], content)
             yield found.path
 
     def _unreadable(self, found: Found, error: OSError) -> None:
@@ -218,12 +220,13 @@ class Ingest:
     def _adopt(self, found: Found, twin: Video) -> None:
         """The content is known: touched, moved here, or a copy."""
         before = self._known.get(found.key)
+        touched = before is not None and before.content == twin.content
         gone = [video for video in self._by_content[twin.content] if is_gone(from_key(video.path))]
-        if before and before.content == twin.content:
+        moved = bool(gone) and not touched
+        if touched:
             self.report.touched += 1
-        elif gone:
+        elif moved:
             self.report.moved += 1
-            self._forget.add(gone[0].path)
             self._by_content[twin.content].remove(gone[0])
         else:
             self.report.duplicates += 1
@@ -231,22 +234,25 @@ class Ingest:
             found,
             replace(twin, path=found.key, size=found.size, mtime_ns=found.mtime_ns, present=True),
         )
+        if moved:
+            self._forget.add(gone[0].path)
 
     # --- what is new -----------------------------------------------------------------------------
 
-    def _receive(self, job: Job, item: Facts | Prepared | Exception | None) -> None:
-        """An item of a decoded file: its facts, a window, an error, or None at its end."""
-        match item:
-            case Facts():
-                job.facts = item
-            case Prepared():
+    def _receive(self, event: Event) -> None:
+        """Note a file's facts, put a window into the batch, or note that no more will come."""
+        job = self._decoding[str(event.path)]
+        match event:
+            case Result(value=Facts() as facts):
+                job.facts = facts
+            case Result(value=Prepared() as window):
                 job.seen += 1
                 job.queued += 1
-                job.frames += len(item.rgba)
-                self._batch.append((job, item))
-            case _:
+                job.frames += len(window.rgba)
+                self._batch.append((job, window))
+            case Finished(error=error):
                 job.ended = True
-                job.error = getattr(item, "reason", str(item)) if item else ""
+                job.error = error.reason if error else ""
                 if not job.queued:
                     self._finish(job)
 
@@ -271,7 +277,7 @@ class Ingest:
 
     def _finish(self, job: Job) -> None:
         """All there will ever be of this content is encoded: its rows can be written."""
-        del self._jobs[job.content]
+        del self._jobs[job.content], self._decoding[job.files[0].path]
         self._decoded.add(job.content)
         first = job.files[0]
         if not job.moments and is_gone(first.path):
@@ -363,13 +369,15 @@ def ahead(
     files: Iterable[Found], function: Callable[[Found], str]
 ) -> Iterator[tuple[Found, Future[str]]]:
     """Each file with the result of ``function``, computed by two threads a few files ahead."""
-    with ThreadPoolExecutor(2) as pool:
-        started = deque[tuple[Found, Future[str]]]()
+    pool, started = ThreadPoolExecutor(2), deque[tuple[Found, Future[str]]]()
+    try:
         for found in files:
             started.append((found, pool.submit(function, found)))
             if len(started) > HASHED_AHEAD:
                 yield started.popleft()
         yield from started
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def is_gone(path: str) -> bool:
@@ -385,14 +393,3 @@ def is_gone(path: str) -> bool:
 
 def _as_folder(path: str) -> str:
     return path.rstrip(os.sep) + os.sep
-
-
-def decoded(work: Prepare, paths: Iterator[str], processes: int, time_limit: float):  # TEMP
-    from fdaclip.video import VideoError
-    for path in paths:
-        try:
-            for item in work(path):
-                yield path, item
-            yield path, None
-        except VideoError as error:
-            yield path, error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .errors import FingerprintMismatch, LibraryError, NoSuchPath, NotALibrary
 from .ingest import Ingest, is_gone
+from .interrupt import Interrupted, Interrupts
 from .lock import writing
 from .names import from_key, to_key
 from .report import AddReport, Failure, Progress
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from fdaclip.model import Encoder
 
 WINDOW = 8.0  # s, the length of a moment
-BATCH = 8  # windows encoded together
-TIME_LIMIT = 60.0  # s without a frame after which a file is given up
 
 Paths = Iterable[str | os.PathLike[str]]
 
@@ -98,27 +97,27 @@ class Library:
         retry: bool = False,
         processes: int | None = None,
         progress: Callable[[Progress], None] | None = None,
-        stop: Callable[[], bool] | None = None,
     ) -> AddReport:
         """Index files, folders and globs; only what is new or changed is decoded and encoded.
 
         A bad file never stops it: it is recorded with its reason and tried again when it changes.
-        Killed or stopped at any time, it goes on from there when it is called again.
+        Killed at any time, it goes on from there when it is called again. On Ctrl-C (or SIGTERM)
+        it writes what is finished first; a second one stops it at once.
 
         Args:
             retry: try files again that were bad or partial.
             processes: workers that decode; by default one less than the processors.
             progress: called often, with how far it is.
-            stop: asked often; once it says True, finished videos are written and ``add`` returns.
 
         Raises:
             NoSuchPath: a path does not exist. LibraryBusy: another process is writing.
+            Interrupted: a KeyboardInterrupt with the ``report`` of what was done.
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         known = [video.path for video in self._open().videos()] if self._stamp else []
         found = scan(given, known)
         self._create()
-        with writing(self.folder):
+        with writing(self.folder), Interrupts() as interrupts:
             store = self._open()
             store.drop_orphans()
             before = store.version
@@ -126,16 +125,16 @@ class Library:
                 store,
                 self.encoder,
                 window=self.stamp.window,
-                batch=BATCH,
                 processes=processes or max(1, min(16, processors() - 1)),
-                time_limit=TIME_LIMIT,
                 retry=retry,
                 progress=progress,
-                stop=stop,
+                interrupts=interrupts,
             )
             report = run.run(found)
-            if store.version != before:
+            if store.version != before and not report.interrupted:
                 store.compact()
+        if report.interrupted:
+            raise Interrupted(report)
         return report
 
     def remove(self, paths: str | os.PathLike[str] | Paths = (), *, missing: bool = False) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,7 @@ class Prepare:
     preprocess: Preprocess
     window: float
 
-    def __call__(self, path: str) -> Iterator[Facts | Prepared]:
+    def __call__(self, path: Path) -> Iterator[Facts | Prepared]:
         """First ``Facts``, then a ``Prepared`` per window in order.
 
         Raises:

@@ -1,0 +1,298 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fdaclip.cli import VERBS, group, run
+from fdaclip.cli.output import clock, explain, printable, size
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "library"))
+
+from tiny_films import film  # noqa: E402
+
+FDACLIP = [sys.executable, "-c", "from fdaclip.cli import main; main()"]
+
+
+def call(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    words = [os.fspath(a) if isinstance(a, os.PathLike) else str(a) for a in arguments]
+    return subprocess.run(FDACLIP + words, capture_output=True, text=True, timeout=120, **more)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model's folder."""
+    from fdaclip import FDACLIP
+
+    folder = tmp_path_factory.mktemp("model") / "small"
+    FDACLIP.small().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[Path, Path]:
+    """A library of four films, one of them bad; and the films' folder."""
+    folder = tmp_path_factory.mktemp("films")
+    for number in range(3):
+        film(folder / f"{number}.mp4", colour=number)
+    (folder / "bad\n.mp4").write_text("no film")
+    place = folder.parent / "cli.fdaclip"
+    assert run(["index", str(folder), "--library", str(place), "--model", str(model)]) == 3
+    return place, folder
+
+
+# --- without a model
+
+
+def test_help_is_fast_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from fdaclip.cli import run; run(['--help']); run(['index', '--help']);"
+        "run(['search', '--help']); heavy = {'torch', 'av', 'rich', 'numpy', 'lancedb'};"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Verbs:" in done.stdout and "--retry" in done.stdout
+
+
+def test_help_takes_less_than_a_third_of_a_second() -> None:
+    def seconds(code: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    bare = min(seconds("pass") for _ in range(3))
+    ours = min(seconds("from fdaclip.cli import run; run(['--help'])") for _ in range(3))
+    assert ours < max(0.3, 10 * bare), (ours, bare)  # a loaded machine is slow at everything
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from fdaclip import __version__
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"fdaclip {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_there_and_documented(verb: str) -> None:
+    import click
+
+    command = group.get_command(click.Context(group), verb)
+    assert command is not None and command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{verb} {parameter.opts} has no help"
+
+
+def make_cli() -> ModuleType:
+    spec = util.spec_from_file_location("make_cli", ROOT / "docs" / "make_cli.py")
+    assert spec and spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_what_help_says() -> None:
+    module = make_cli()
+    assert module.PAGE.read_text("utf-8") == module.reference(), "run: python docs/make_cli.py"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["search"], ["search", "x", "--limit", "0"], ["index"], ["remove"]]
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and re.fullmatch(r"error: .*; hint: fdaclip .*--help\n", err), err
+
+
+@pytest.mark.parametrize("verb", ["search x", "status", "verify", "remove x"])
+def test_no_library_is_one_line_and_exit_code_1(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*verb.split(), "--library", str(tmp_path / "none")]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and re.fullmatch(r"error: there is no library at .*; hint: .*\n", err), err
+
+
+def test_a_new_library_without_a_model_says_which_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fdaclip.model.zoo.at_hand", lambda name: None)
+    monkeypatch.setattr("fdaclip.model.at_hand", lambda name: None, raising=False)
+    path = film(tmp_path / "a.mp4")
+    assert run(["index", str(path), "--library", str(tmp_path / "l")]) == 1
+    error = capsys.readouterr().err
+    assert "clip-b32 (605 MB)" in error and "--download" in error and "--model FOLDER" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "l").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_FDACLIP_COMPLETE" in capsys.readouterr().out
+
+
+def test_completion_knows_the_verbs() -> None:
+    typed = {
+        "COMP_WORDS": "fdaclip se",
+        "COMP_CWORD": "1",
+        "_FDACLIP_COMPLETE": "bash_complete",
+    }
+    done = call(env={**os.environ, **typed})
+    assert done.stdout == "plain,search\n"
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["doctor", "--json", "--library", str(tmp_path / "none")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["usable"] is True
+    assert {check["name"] for check in found["checks"]} >= {"decoders", "models", "devices"}
+
+
+def test_what_people_read() -> None:
+    assert clock(0) == "0:00" and clock(7.53) == "0:07.5" and clock(59.96) == "1:00"
+    assert clock(3723) == "1:02:03"
+    assert size(999) == "999 B" and size(1234567) == "1.2 MB" and size(6.05e8) == "605 MB"
+    assert printable("/ü/\udcff\n\x1b[31m.mp4") == "/ü/\\xff\\x0a\\x1b[31m.mp4"
+    assert explain(OSError(28, "No space left on device", "/x")) == (
+        "error: no space left on device: /x"
+    )
+    assert explain(KeyError("x")).startswith("error: KeyError: 'x'; hint: FDACLIP_TRACEBACK=1")
+
+
+# --- with a model
+
+
+def test_search_prints_ranked_moments(
+    built: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, folder = built
+    assert run(["search", "a", "red", "circle", "--library", str(place), "--limit", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and all(str(folder) in line for line in lines)
+    assert "\x1b" not in "".join(lines)
+    assert run(["search", "a red circle", "--library", str(place), "--json"]) == 0
+    hits = json.loads(capsys.readouterr().out)
+    assert [hit["score"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
+    assert {Path(hit["path"]).name for hit in hits} == {"0.mp4", "1.mp4", "2.mp4"}
+    assert set(hits[0]) >= {"path", "start", "end", "score", "motion", "share"}
+
+
+def test_search_writes_a_page(
+    built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, _ = built
+    page = tmp_path / "hits.html"
+    query = "a <red> circle"
+    assert run(["search", query, "--library", str(place), "--page", str(page)]) == 0
+    text = page.read_text("utf-8")
+    assert "a &lt;red&gt; circle" in text and "<red>" not in text
+    assert text.count("data:image/jpeg;base64,") == 3 * 4 * 2
+    assert not re.search(r'(src|href)="http', text) and "<script" not in text
+
+
+def test_index_again_tells_what_is_new(
+    built: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, folder = built
+    assert run(["index", str(folder), "--library", str(place)]) == 0
+    out, err = capsys.readouterr()
+    assert "4 unchanged" in out and "1 files were bad before" in err
+    assert run(["index", str(folder), "--library", str(place), "--retry", "--json"]) == 3
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert report["unchanged"] == 3 and len(report["bad"]) == 1
+    assert re.search(r"^bad: .*/bad\\x0a\.mp4: .+$", err, re.M), err
+
+
+def test_status_and_verify(built: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    place, folder = built
+    assert run(["status", "--library", str(place), "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["files"], status["moments"]) == (4, 3)
+    assert [failure["path"] for failure in status["bad"]] == [str(folder / "bad\n.mp4")]
+    assert run(["status", "--library", str(place)]) == 0
+    assert "bad\\x0a.mp4: " in capsys.readouterr().out
+    assert run(["verify", "--library", str(place)]) == 0
+    assert capsys.readouterr().out == "sound\n"
+    assert run(["verify", "--library", str(place), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_another_model_is_refused(
+    built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fdaclip import FDACLIP
+
+    place, folder = built
+    FDACLIP.small(seed=1).save_pretrained(tmp_path / "other")
+    arguments = ["index", str(folder), "--library", str(place), "--model", str(tmp_path / "other")]
+    assert run(arguments) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "was built with another model" in error and "hint: index anew beside it: " in error
+
+
+def test_a_model_that_is_gone_is_told(
+    built: tuple[Path, Path], tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, _ = built
+    moved, copy = tmp_path / "moved", tmp_path / "copy.fdaclip"
+    shutil.copytree(place, copy)
+    stamp = json.loads((copy / "library.json").read_text())
+    (copy / "library.json").write_text(json.dumps(stamp | {"model": str(tmp_path / "gone")}))
+    assert run(["search", "x", "--library", str(copy)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "--model" in error and error.count("\n") == 1
+    shutil.copytree(model, moved)
+    assert run(["search", "x", "--library", str(copy), "--model", str(moved)]) == 0
+    assert run(["search", "x", "--library", str(copy)]) == 0
+    assert str(moved) in (copy / "library.json").read_text()
+
+
+def test_a_reader_that_leaves_is_no_error(built: tuple[Path, Path]) -> None:
+    words = " ".join(["status", "--library", str(built[0])])
+    shell = f"set -o pipefail; {sys.executable} -c 'from fdaclip.cli import main; main()' {words}"
+    done = subprocess.run(
+        ["bash", "-c", f"{shell} | true"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_interrupted_indexing_keeps_what_is_done(tmp_path: Path, model: Path) -> None:
+    folder, place = tmp_path / "films", tmp_path / "l.fdaclip"
+    for number in range(30):
+        film(folder / f"{number}.mp4", colour=number, seconds=30, rate=12)
+    words = [*FDACLIP, "index", str(folder), "--library", str(place), "--model", str(model)]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not (place / "library.json").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted; what is finished is kept" in err and "Traceback" not in err
+    first = int(re.match(r"(\d+) videos", out)[1]) if "videos indexed" in out else 0  # type: ignore[index]
+    done = call("index", folder, "--library", place, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["unchanged"], report["encoded"]) == (first, 30 - first)
