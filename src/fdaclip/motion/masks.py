@@ -270,11 +270,14 @@ def clean(lit: NDArray[np.uint8], short: int, config: MotionConfig) -> NDArray[n
 
 
 def closed(region: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Closing by a square; the surroundings count as empty."""
+    """Closing by a square. Beyond the border is empty room: nothing is drawn out to the border."""
     if width < 2:
         return region
-    kernel = np.ones((width | 1, width | 1), np.uint8)
-    return cv2.morphologyEx(region, cv2.MORPH_CLOSE, kernel)  # type: ignore[return-value]
+    margin = width // 2
+    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    roomy = cv2.copyMakeBorder(region, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    whole: Any = cv2.morphologyEx(roomy, cv2.MORPH_CLOSE, kernel)
+    return np.ascontiguousarray(whole[margin:-margin, margin:-margin])
 
 
 def grown(region: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
