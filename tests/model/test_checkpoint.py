@@ -238,6 +238,16 @@ def test_what_is_given_takes_the_place_of_what_was_saved(tmp_path: Path) -> None
     assert not list(model.head.parameters())
 
 
+def test_an_untrained_head_is_the_same_each_time(clip_folder: Path) -> None:
+    head = HeadConfig("temporal", layers=1)
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    one, other = (FDACLIP.from_pretrained(clip_folder, head=head) for _ in range(2))
+    assert one.fingerprint == other.fingerprint
+    assert torch.equal(torch.rand(2), expected)
+
+
 def test_transformers_reads_a_saved_model(random_rgba: Any, tmp_path: Path) -> None:
     from transformers import AutoTokenizer, CLIPModel
 
@@ -392,3 +402,5 @@ def test_the_fingerprint_is_cached_until_a_weight_is_written_to(
         changed = model.fingerprint
         assert changed != base
         base = changed
+    model.settings = FDACLIP.small(guidance="none").settings
+    assert model.fingerprint != base

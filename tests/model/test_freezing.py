@@ -160,6 +160,10 @@ def test_the_logit_scale_is_held_at_100_and_comes_back() -> None:
     assert model.logit_scale().item() == pytest.approx(100)  # in use: the parameter is left alone
     assert model.backbone.logit_scale.item() == 9.0
     model.train()
+    model.set_trainable("frozen")
+    assert model.logit_scale().item() == pytest.approx(100)
+    assert model.backbone.logit_scale.item() == 9.0
+    model.set_trainable("full")
     scale = model.logit_scale()
     assert scale.item() == pytest.approx(100)
     scale.backward()

@@ -78,7 +78,7 @@ def test_clips_older_files_are_read(first_line: str, tmp_path: Path) -> None:
     target.mkdir()
     tokens.write(target)
     assert sorted(p.name for p in target.iterdir()) == [
-        *["merges.txt", "tokenizer.json", "tokenizer_config.json", "vocab.json"]
+        *["merges.txt", "tokenizer.json", "vocab.json"]
     ]
     assert read_tokens(target, 6, 0, False).ids(["AB a"]) == [[5, 4, 2, 6]]
 

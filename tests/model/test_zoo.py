@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,12 @@ def test_a_cached_model_loads_without_network(empty_cache: Path, clip_folder: Pa
         assert FDACLIP.from_pretrained(name).embedding_size == 32
     (snapshot / "model.safetensors").unlink()  # a fetch that was broken off
     assert at_hand("clip-b32") is None
+    index = {"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(index))
+    (snapshot / "1.safetensors").write_bytes(b"")
+    assert at_hand("clip-b32") is None
+    (snapshot / "2.safetensors").write_bytes(b"")
+    assert at_hand("clip-b32") == snapshot
 
 
 @pytest.mark.usefixtures("no_network", "empty_cache")

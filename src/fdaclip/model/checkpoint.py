@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .errors import BadCheckpoint, UnsupportedModel
 from .patch import Guidance, RGBAPatchEmbedding
-from .zoo import CONFIG, INDEXES, WEIGHTS
+from .zoo import CONFIG, INDEXES, WEIGHTS, shards
 
 if TYPE_CHECKING:
     from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
@@ -126,11 +126,9 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         for name in INDEXES:
             path = folder / name
             if path.is_file():
-                parts = json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()
                 state: dict[str, Tensor] = {}
-                for part in sorted(set(parts)):
-                    path = folder / Path(part).name
-                    state |= read_file(path)
+                for shard in shards(path)[1:]:
+                    state |= read_file(shard)
                 return state
     except Exception as error:  # safetensors, pickle and zip each have their own errors
         why = str(error).strip().splitlines()

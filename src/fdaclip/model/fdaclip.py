@@ -120,17 +120,14 @@ class FDACLIP(nn.Module):
         given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
         settings = replace(saved, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
         preprocess = Preprocess.read(folder)
-        backbone = checkpoint.read_backbone(folder, settings.guidance)
-        _, text = checkpoint.towers(backbone)
-        siglip = backbone.config.model_type == "siglip"
-        # CLIP's text tower is causal and read at the first end token, which the padding must not
-        # be; any other id will do.
-        pad_id = int(text.pad_token_id) if siglip else 0
-        tokens = read_tokens(folder, text.max_position_embeddings, pad_id, fixed=siglip)
-        try:
-            model = cls(backbone, tokens, preprocess, settings)
-        except ValueError as error:
-            raise BadCheckpoint(f"{folder}: {error}") from error
+        with torch.random.fork_rng(devices=[]):
+            backbone = checkpoint.read_backbone(folder, settings.guidance)
+            tokens = tokens_of(backbone, folder)
+            torch.manual_seed(0)  # an untrained head is the same each time
+            try:
+                model = cls(backbone, tokens, preprocess, settings)
+            except ValueError as error:
+                raise BadCheckpoint(f"{folder}: {error}") from error
         if settings.head == saved.head:
             checkpoint.read_head(model.head, folder)
         return model.eval()
@@ -242,7 +239,7 @@ class FDACLIP(nn.Module):
         The same after saving and loading and in every process; computed again only when a weight
         was written to.
         """
-        state = versions(self)
+        state = (versions(self), self.settings, self.preprocess)
         if self._fingerprint is None or self._fingerprint[0] != state:
             weights = freezing.folded_state(self.backbone) | {
                 f"head.{name}": tensor for name, tensor in self.head.state_dict().items()
@@ -312,7 +309,7 @@ class FDACLIP(nn.Module):
         result alone would leave it without gradient, and stuck, once above.
         """
         scale = self.backbone.logit_scale
-        if not self.training:
+        if not (self.training and scale.requires_grad):
             return scale.exp().clamp(max=MAX_LOGIT_SCALE).squeeze()
         with torch.no_grad():
             scale.clamp_(max=log(MAX_LOGIT_SCALE))
@@ -320,7 +317,7 @@ class FDACLIP(nn.Module):
 
     # -- encoding for use ---------------------------------------------------------------------
 
-    def encode_rgba(self, clips: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def encode_rgba(self, clips: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Prepared clips → unit vectors.
 
         One clip a pass: the order in which a matrix product sums may change with the number of its
@@ -328,7 +325,8 @@ class FDACLIP(nn.Module):
         CPU than a larger one. A clip's vector is the same whatever the others are.
 
         Args:
-            clips: uint8 [T,4,S,S] each; T may differ.
+            clips: uint8 [T,4,S,S] each; T may differ. Taken one by one, so that a generator's clips
+                need not fit in memory together.
 
         Returns:
             float32 [V,E].
@@ -339,7 +337,7 @@ class FDACLIP(nn.Module):
 
     def encode_clips(self, clips: Iterable[Clip]) -> NDArray[np.float32]:
         """Clips → unit vectors float32 [V,E]: their motion is analysed, then as `encode_rgba`."""
-        return self.encode_rgba([self.prepare(clip) for clip in clips])
+        return self.encode_rgba(map(self.prepare, clips))
 
     def encode_videos(self, paths: Iterable[str | Path]) -> NDArray[np.float32]:
         """Whole video files → unit vectors float32 [V,E], each sampled from start to end.
@@ -347,14 +345,7 @@ class FDACLIP(nn.Module):
         Raises:
             fdaclip.video.VideoError: a file cannot be read; it is named.
         """
-        prepared = []
-        for path in paths:
-            with open_video(path) as video:
-                clip = video.clip(
-                    sampling=self.sampling, short_side=self.preprocess.decode_short_side
-                )
-            prepared.append(self.prepare(clip))
-        return self.encode_rgba(prepared)
+        return self.encode_clips(map(self.sample, paths))
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Sentences → unit vectors float32 [Q,E].
@@ -368,6 +359,16 @@ class FDACLIP(nn.Module):
         with inference(self):
             vector = {t: self.encode_tokens(**self.tokenize([t]))[0].cpu() for t in distinct}
         return stacked([vector[text] for text in texts], self.embedding_size)
+
+    def sample(self, path: str | Path) -> Clip:
+        """The frames of a whole video file that this model looks at, with their partners.
+
+        Raises:
+            fdaclip.video.VideoError: it cannot be read.
+        """
+        side = self.preprocess.decode_short_side
+        with open_video(path) as video:
+            return video.clip(sampling=self.sampling, short_side=side)
 
     def prepare(self, clip: Clip) -> NDArray[np.uint8]:
         """A clip as the RGBA that this model takes, uint8 [T,4,S,S]; alpha is 255 if unguided."""
@@ -475,6 +476,15 @@ def refuse_foreign(folder: Path) -> None:
             f"{folder} holds {', '.join(others[:4])}{' …' if len(others) > 4 else ''}, which no "
             "saved model does; hint: save into a folder of its own"
         )
+
+
+def tokens_of(backbone: Backbone, folder: Path) -> Tokens:
+    """The tokenizer in a backbone's folder, padding as its text tower was trained to."""
+    _, text = checkpoint.towers(backbone)
+    siglip = backbone.config.model_type == "siglip"
+    # CLIP's text tower is causal and read at the first end token: padding may be anything but that.
+    pad_id = int(text.pad_token_id) if siglip else 0
+    return read_tokens(folder, text.max_position_embeddings, pad_id, fixed=siglip)
 
 
 def embedding_size(backbone: Backbone) -> int:

@@ -42,6 +42,6 @@ def fingerprint(state: dict[str, Tensor], configs: list[Any], settings: Any) -> 
     return digest.hexdigest()
 
 
-def versions(module: nn.Module) -> tuple[tuple[int, int], ...]:
-    """Changes whenever a parameter is replaced or written to; costs next to nothing."""
-    return tuple((id(parameter), parameter._version) for parameter in module.parameters())
+def versions(module: nn.Module) -> tuple[tuple[int, int, torch.dtype], ...]:
+    """Changes whenever a parameter is replaced, written to or cast; costs next to nothing."""
+    return tuple((id(p), p._version, p.dtype) for p in module.parameters())

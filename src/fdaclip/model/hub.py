@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import ERROR
 from pathlib import Path
 
 from .errors import ModelNotFound
@@ -47,8 +48,10 @@ def fetch(hub_id: str) -> Path:
         ModelNotFound: there is no such model, no connection, or it holds no weights.
     """
     import huggingface_hub
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import logging
 
+    before = logging.get_verbosity()
+    logging.set_verbosity(ERROR)  # it remarks on each of its retries
     try:
         names = set(huggingface_hub.list_repo_files(hub_id))
         weights = next((n for n in (*WEIGHTS, *INDEXES) if n in names), None)
@@ -61,9 +64,13 @@ def fetch(hub_id: str) -> Path:
             parts = [weights]
         wanted = [CONFIG, "fdaclip.json", "head.safetensors", *PREPROCESS_FILES, *TOKENIZER_FILES]
         return Path(huggingface_hub.snapshot_download(hub_id, allow_patterns=[*wanted, *parts]))
-    except (OSError, HFValidationError, RuntimeError) as error:
+    except ModelNotFound:
+        raise
+    except Exception as error:  # of the hub, of HTTP, of sockets: nothing common below Exception
         why = str(error).strip().splitlines()
         raise ModelNotFound(
             f"{hub_id} could not be fetched from huggingface.co: "
             f"{why[0] if why else type(error).__name__}"
         ) from error
+    finally:
+        logging.set_verbosity(before)

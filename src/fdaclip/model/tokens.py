@@ -51,7 +51,8 @@ class Tokens:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each sentence, padded only if `fixed`."""
-        rows = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
+        # One by one: encode_batch starts threads, and warns on stderr when the process forks later.
+        rows = [self.tokenizer.encode(text).ids for text in texts]
         if self.fixed:
             rows = [row + [self.pad_id] * (self.context - len(row)) for row in rows]
         return rows
@@ -69,7 +70,7 @@ class Tokens:
             if (folder / "tokenizer.json").exists():
                 return
         self.tokenizer.save(str(folder / "tokenizer.json"))
-        if not (folder / "tokenizer_config.json").exists():
+        if self.source is None:
             config = {
                 "tokenizer_class": "PreTrainedTokenizerFast",
                 "model_max_length": self.context,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Backbone:
         return 4 * self.parameters
 
 
-MIT = "MIT (of the code repository; the hub states none for the weights)"
+MIT = "MIT (OpenAI's CLIP repository)"
 ZOO: tuple[Backbone, ...] = (
     Backbone(
         "clip-b32",
@@ -143,7 +144,18 @@ def cached(hub_id: str) -> Path | None:
 
 
 def holds_model(folder: Path) -> bool:
-    """Does a folder hold a config and weights?"""
+    """Does a folder hold a config and weights, all the shards if they are in several files?"""
     if not (folder / CONFIG).is_file():
         return False
-    return any((folder / name).is_file() for name in (*WEIGHTS, *INDEXES))
+    if any((folder / name).is_file() for name in WEIGHTS):
+        return True
+    return any(all(part.is_file() for part in shards(folder / name)) for name in INDEXES)
+
+
+def shards(index: Path) -> list[Path]:
+    """An index of weights in several files, and those files; alone if it cannot be read."""
+    try:
+        files = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return [index, *(index.with_name(Path(name).name) for name in sorted(set(files)))]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return [index]
