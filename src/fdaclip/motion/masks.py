@@ -18,6 +18,7 @@ from .luma import Luma, luma, mask_size, picture_box
 
 Kind = Literal["moving", "still", "cut"]
 
+LIGHT = 0.5  # of the brightness: a larger common change is no flicker but a cut or a flash
 STEPS = 4  # differences are counted in quarters of a luma level, up to 63 levels
 
 
@@ -224,6 +225,8 @@ def lighting(
         offset = (sy - gain * sx) / total
         if 255 * abs(gain) + abs(offset - gain * centre) < 1:  # level: the light is steady
             return 0.0, 0.0
+    if abs(gain) > LIGHT:  # two pictures with nothing in common fit best with a gain of -1
+        return 0.0, 0.0
     return gain, offset - gain * centre
 
 
