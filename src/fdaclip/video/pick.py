@@ -77,6 +77,8 @@ class Picker:
         pts, frame = self._shown
         usual = self._reader.usual_interval
         shown_until = pts + max(frame.duration or 0, usual)
-        # Half a frame of rounding; one more where nothing failed, for ends are stated carelessly.
-        slack = usual // 2 if self._reader.damaged else usual + usual // 2
+        # Half a frame of rounding; more where nothing failed, for ends are stated carelessly.
+        slack = usual / 2
+        if not self._reader.damaged:
+            slack = self._reader.second if self._reader.uneven else 1.5 * usual
         return tick >= shown_until and self._ends > shown_until + slack

@@ -122,7 +122,7 @@ def _graph(frame: av.VideoFrame, width: int, height: int) -> av.filter.Graph:
     matrix = MATRICES.get(frame.colorspace, "auto")
     span = "full" if frame.color_range == FULL_RANGE else "auto"
     graph = av.filter.Graph()
-    graph.threads = 1
+    graph.threads = 0
     source = graph.add(
         "buffer",
         f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"

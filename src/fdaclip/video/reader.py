@@ -35,6 +35,8 @@ class Reader:
         first: tick at which the first frame is shown.
         interval: ticks between frames where the container's table proves them even, else None.
         damaged: whether reading or decoding has met an error.
+        uneven: whether the frames are known to be unevenly spaced.
+        second: ticks in a second.
     """
 
     def __init__(
@@ -53,11 +55,14 @@ class Reader:
         self._reopen = reopen
         self.table = table
         self.time_limit = time_limit
-        self.damaged = False
+        self.damaged = self.uneven = False
         self.interval = table.interval if table else None
         assert stream.time_base is not None
-        self._second = max(1, round(1 / stream.time_base))
-        self._may_skip = self.interval is not None and stream.codec_context.name in SKIPPABLE
+        self.second = max(1, round(1 / stream.time_base))
+        reordering = stream.codec_context.name in SKIPPABLE
+        # AVI has no presentation times: these codings' frames bear those of the order of decoding.
+        self._mislabelled = reordering and container.format.name == "avi"
+        self._may_skip = self.interval is not None and reordering and not self._mislabelled
 
         self._head: deque[Packet[VideoStream]] = deque()
         self._packets = self._demux()
@@ -71,7 +76,7 @@ class Reader:
         self._due: list[int] = []
         self._count = 0
         self._aimed_at: int | None = None
-        self._stride = 2 * self._second
+        self._stride = 2 * self.second
         self._opening()
 
     # -- what the start of the file tells ------------------------------------------------------
@@ -82,6 +87,7 @@ class Reader:
             self._head.append(packet)
         stamps = [p.pts for p in self._head if p.pts is not None and not p.is_discard]
         self.has_times = bool(stamps)
+        self._may_jump = self.has_times and not self._mislabelled
         if self.stream.start_time is not None and self.table is None:
             stamps.append(self.stream.start_time)
         self.first = min(stamps, default=0)
@@ -134,7 +140,7 @@ class Reader:
             return
         if self._last is not None and tick >= self._last[0]:
             yield self._last
-        elif self._sent is not None or self._finished:
+        elif self._last is not None or self._sent is not None or self._finished:
             self._seek(tick)
         since, waiting_for = time.monotonic(), tick
         while (tick := wanted()) is not None and not self._finished:
@@ -193,6 +199,8 @@ class Reader:
         if pts is None or not self.has_times:
             pts = self._count * self.usual_interval
         self._count += 1
+        if self._mislabelled and self._due:
+            pts = self._due[0]  # frames come out in order of presentation
         if self._trusted_from is not None and pts < self._trusted_from:
             return None  # it leans on frames before the keyframe that we jumped to
         if frame.is_corrupt:
@@ -210,7 +218,7 @@ class Reader:
     @property
     def usual_interval(self) -> int:
         rate = self.stream.guessed_rate or self.stream.average_rate or 25
-        return max(1, round(self._second / rate))
+        return max(1, round(self.second / rate))
 
     # -- jumps ---------------------------------------------------------------------------------
 
@@ -219,7 +227,7 @@ class Reader:
         if self._sent is None and not self.table:
             return False
         position = self.first if self._sent is None else self._sent
-        if not self.has_times or tick <= position:
+        if not self._may_jump or tick <= position:
             return False
         if self._aimed_at is not None and tick <= self._aimed_at:
             return False  # the last jump was for it
@@ -232,7 +240,7 @@ class Reader:
         """Stand at a keyframe that is shown at or before `tick` (and before `below`, if given)."""
         before = self._sent
         self._aimed_at = tick
-        goal, back = tick, self._second
+        goal, back = tick, self.second
         if below is not None:
             goal = below - back
         while True:
@@ -259,7 +267,7 @@ class Reader:
         self._finished = self._awaiting_key = self._at_start = False
         self._landing = True
         self._count = 0
-        if goal <= self.first or not self.has_times:
+        if goal <= self.first or not self._may_jump:
             self._rewind()
             return self.first
         try:

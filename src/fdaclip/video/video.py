@@ -35,6 +35,10 @@ from fdaclip.video.times import PARTNER_DELAY, Sampling, Window, uniform_times
 
 # Times closer than this under a frame's presentation time reach it: floats are not ticks.
 NANOSECOND = 1e-9
+# Matroska and others round presentation times to this.
+MILLISECOND = 1e-3
+# Containers whose stated duration is the time of the end, wherever the first frame is.
+STATES_END = {"matroska", "flv"}
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,7 @@ class Video:
                 reopen=self._open,
             )
             self.probe = self._read_probe()
+            self._reader.uneven = self.probe.variable_rate
         except BaseException:
             container.close()
             raise
@@ -182,7 +187,9 @@ class Video:
         if not streams:
             raise NoVideoStream(self.path, "holds no video")
         best = container.streams.best("video")
-        stream = next((s for s in streams if best is not None and s.index == best.index), streams[0])
+        stream = next(
+            (s for s in streams if best is not None and s.index == best.index), streams[0]
+        )
         if stream.codec_context is None:
             raise UnknownCodec(self.path, "its video is in a coding that cannot be decoded here")
         if not stream.codec_context.width or not stream.codec_context.height:
@@ -194,6 +201,11 @@ class Video:
     def _read_probe(self) -> Probe:
         reader, stream = self._reader, self._reader.stream
         table, context = reader.table, stream.codec_context
+        duration = stated_duration(reader.container, stream)
+        if duration is not None and STATES_END & set(
+            reader.container.format.name.split(",")
+        ):
+            duration -= float(reader.first * self._base)
         turned = stated_orientation(reader.container, stream)
         width, height = context.width, context.height
         if turned.swaps_sides:
@@ -203,7 +215,7 @@ class Video:
         if reader.has_times and table is None and stream.average_rate and stream.base_rate:
             variable = abs(stream.average_rate / stream.base_rate - 1) > 0.02
         return Probe(
-            duration=stated_duration(reader.container, stream),
+            duration=duration,
             width=width,
             height=height,
             rate=float(rate) if rate else None,
@@ -227,9 +239,7 @@ class Video:
     def _tick(self, seconds: float) -> int:
         if not math.isfinite(seconds):
             raise ValueError(f"a time must be finite seconds, not {seconds}")
-        return self._reader.first + math.floor(
-            (max(seconds, 0.0) + NANOSECOND) / float(self._base)
-        )
+        return self._reader.first + math.floor((max(seconds, 0.0) + NANOSECOND) / float(self._base))
 
     def _seconds(self, tick: int) -> float:
         return float((tick - self._reader.first) * self._base)
@@ -310,8 +320,8 @@ class Video:
         The window is cut into T equal segments and the frame shown at the centre of each is taken.
         Its partner is the frame shown `partner` seconds after the frame itself is first shown, at
         least the next one; where no later frame exists it is the one shown `partner` seconds
-        before. So a partner is another frame wherever the video has another. One tick of the
-        container's clock is added to the delay, for many containers round times to milliseconds.
+        before. So a partner is another frame wherever the video has another. A frame that begins up
+        to a millisecond too late still counts, for many containers round to milliseconds.
 
         Args:
             frames: T.
@@ -361,7 +371,7 @@ class Video:
         """
         convert = self._converter(short_side)
         here = self._tick(start)
-        stop = math.inf if end is None else self._tick(end)
+        stop = math.inf if end is None else self._tick(end - NANOSECOND) + 1
         before: tuple[int, VideoFrame] | None = None
         for pts, frame in self._reader.frames(lambda: here):
             if pts >= stop:
@@ -388,9 +398,7 @@ class Video:
         width, height = scaled_size(self.probe.width, self.probe.height, short_side)
         return np.empty((0, height, width, 3), np.uint8)
 
-    def _fill(
-        self, wants: list[Want], take: Callable[[int, int, VideoFrame], Want | None]
-    ) -> None:
+    def _fill(self, wants: list[Want], take: Callable[[int, int, VideoFrame], Want | None]) -> None:
         Picker(self._reader, wants, self._ends(), take).run()
 
     def _nothing(self) -> VideoError:
@@ -420,7 +428,7 @@ class Video:
         tuple[float, ...],
     ]:
         count = len(requested)
-        gap = max(1, math.floor((delay + NANOSECOND) / float(self._base))) + 1
+        gap = max(1, math.floor((delay + MILLISECOND) / float(self._base)))
         found: dict[int, tuple[int, NDArray[np.uint8]]] = {}  # partner of slot i: count + i
         convert = _Converted(self._converter(short_side))
 
