@@ -73,7 +73,9 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, say `head`, has what it wanted
+    except SystemExit:  # click's own, after a completion or when the reader, say `head`, has left
+        return OK
+    except BrokenPipeError:  # the same, noticed by the flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except Exception as error:

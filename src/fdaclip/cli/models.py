@@ -19,7 +19,7 @@ def open_for_adding(folder: Path, model: str | None, download: bool) -> Library:
 
     Raises:
         Fault: it is new, no model is named, and the default one is not on this machine.
-        ModelNotFound: the named model is not on this machine.
+        Fault: the named model is not on this machine.
         FingerprintMismatch: the library was built with another one.
     """
     from fdaclip.library import Library
@@ -51,10 +51,14 @@ def open_for_searching(folder: Path, model: str | None) -> Library:
 
 def load(name: str, download: bool) -> FDACLIP:
     """The model, from this machine; fetched only if ``download``."""
-    from fdaclip.model import FDACLIP
+    from fdaclip.model import FDACLIP, ModelNotFound
 
     say(f"loading {name}")
-    return FDACLIP.from_pretrained(name, download=download)
+    try:
+        return FDACLIP.from_pretrained(name, download=download)
+    except ModelNotFound as error:
+        what = str(error).split("; hint:")[0]
+        raise Fault(what, "--download fetches it, --model FOLDER takes a copy you have") from error
 
 
 def lasting(name: str) -> str:

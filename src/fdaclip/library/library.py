@@ -226,7 +226,7 @@ class Library:
     def encoder(self) -> Encoder:
         """The encoder, loaded now if it has not been, and checked against the stamp."""
         if self._encoder is None:
-            from fdaclip.model import FDACLIP
+            from fdaclip.model import FDACLIP, ModelNotFound
             from fdaclip.motion import MotionConfig
             from fdaclip.video import Sampling
 
@@ -236,11 +236,17 @@ class Library:
                     f"the library {self.folder} does not know where its model is",
                     "give it: --model FOLDER, or Library(path, encoder, model=FOLDER)",
                 )
-            encoder: Encoder = FDACLIP.from_pretrained(
-                stamp.model,
-                sampling=Sampling(**stamp.sampling),
-                motion=MotionConfig(**stamp.motion),
-            )
+            try:
+                encoder: Encoder = FDACLIP.from_pretrained(
+                    stamp.model,
+                    sampling=Sampling(**stamp.sampling),
+                    motion=MotionConfig(**stamp.motion),
+                )
+            except ModelNotFound as error:
+                raise LibraryError(
+                    f"the library's model is not at hand: {str(error).split('; hint:')[0]}",
+                    "--model FOLDER tells where it is now; index --download fetches it",
+                ) from error
             self._check(encoder, self.stamp)
             self._encoder = encoder
         return self._encoder
