@@ -232,7 +232,9 @@ def measure(film: Film, path: Path, repeats: int) -> dict[str, Any]:
     peers = {name: ms[name] for name in PEERS if name in ms}
     # Ratios pair what ran in the same repeat, so that they hold on a busy machine.
     ratio = {
-        name: round(statistics.median(a / b for a, b in zip(values, spent["fdaclip"], strict=True)), 3)
+        name: round(
+            statistics.median(a / b for a, b in zip(values, spent["fdaclip"], strict=True)), 3
+        )
         for name, values in spent.items()
     }
     best = min(peers, key=lambda name: ratio[name])

@@ -161,13 +161,15 @@ def test_truncated_keeps_what_is_there_and_counts_the_rest(tmp_path: Path, name:
     truth = full_decode(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * 0.6)])
-    kept, lost = sound_frames_only(path, truth, uniform_times(12, 0, 4.0))
+    # A transport stream does not say how long it should be.
+    length = 2.0 if name.endswith("ts") else 4.0
+    kept, lost = sound_frames_only(path, truth, uniform_times(12, 0, length))
     assert kept >= 5
-    if not name.endswith("ts"):  # a transport stream does not say how long it should be
+    if not name.endswith("ts"):
         assert lost >= 2
         assert kept + lost == 12
         with open_video(path) as video:
-            clip = video.clip()
+            clip = video.clip(end=4.0)
             assert len(clip.lost) == lost
             with pytest.raises(Truncated) as caught:
                 video.frames_at([3.9])
@@ -209,8 +211,29 @@ def test_a_damaged_middle_costs_only_the_frames_it_holds(
     for t, shown, rgb in zip(found.requested, found.times, found.rgb, strict=True):
         index = truth.at(t)
         wrong += abs(truth.times[index] - shown) > 1e-9 or not (truth.rgb[index] == rgb).all()
-    assert len(found.times) >= 20
-    assert wrong == 0, f"{wrong} of {len(found.times)}; {len(found.lost)} lost"
+    # Much damage decodes to something, and no decoder can tell (these codings have no checksums);
+    # it must not reach beyond the groups of 12 frames (4 of the 40) that were hit.
+    assert len(found.times) + len(found.lost) == len(asked)
+    assert wrong + len(found.lost) <= 13
+
+
+def test_damage_that_the_decoder_reports_is_lost_and_not_concealed(tmp_path: Path) -> None:
+    film = Film("h.mp4", "libx264", B | {"bf": "0"}, size=(160, 120), count=120)
+    path = make(film, tmp_path)
+    truth = full_decode(path)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        entry = container.streams.video[0].index_entries[40]
+        at, size = entry.pos, entry.size
+    data[at : at + size] = bytes(size)  # a frame of zeros, as broken downloads leave them
+    path.write_bytes(data)
+    kept, lost = sound_frames_only(path, truth, truth.times)
+    assert lost == 8  # frames 40 to 47, until the next keyframe
+    assert kept == 112
+    with open_video(path) as video:
+        clip = video.clip(12)
+        # A frame whose partner is lost has one that is not.
+        assert (clip.times != clip.partner_times).all()
 
 
 def test_nothing_left_of_the_frames(tmp_path: Path, whole: tuple[Path, Truth]) -> None:

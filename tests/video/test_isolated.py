@@ -101,5 +101,3 @@ def _until(happened) -> None:  # type: ignore[no-untyped-def]
     while not happened():
         assert time.monotonic() < limit
         time.sleep(0.05)
-
-

@@ -37,6 +37,7 @@ class Reader:
         damaged: whether reading or decoding has met an error.
         uneven: whether the frames are known to be unevenly spaced.
         second: ticks in a second.
+        finished: whether the end of the file was reached.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Reader:
         self._packets = self._demux()
         self._last: tuple[int, VideoFrame] | None = None
         self._sent: int | None = None
-        self._finished = False
+        self.finished = False
         self._at_start = self._landing = True
         self._landed: int | None = None
         self._trusted_from: int | None = None
@@ -88,8 +89,6 @@ class Reader:
         stamps = [p.pts for p in self._head if p.pts is not None and not p.is_discard]
         self.has_times = bool(stamps)
         self._may_jump = self.has_times and not self._mislabelled
-        if self.stream.start_time is not None and self.table is None:
-            stamps.append(self.stream.start_time)
         self.first = min(stamps, default=0)
         key = next((p for p in self._head if p.is_keyframe and p.pts is not None), None)
         self._key_offset = 0
@@ -140,10 +139,10 @@ class Reader:
             return
         if self._last is not None and tick >= self._last[0]:
             yield self._last
-        elif self._last is not None or self._sent is not None or self._finished:
+        elif self._last is not None or self._sent is not None or self.finished:
             self._seek(tick)
         since, waiting_for = time.monotonic(), tick
-        while (tick := wanted()) is not None and not self._finished:
+        while (tick := wanted()) is not None and not self.finished:
             if tick != waiting_for:
                 since, waiting_for = time.monotonic(), tick
             elif time.monotonic() - since > self.time_limit:
@@ -168,6 +167,11 @@ class Reader:
                 end = max(end, packet.pts + (packet.duration or self.usual_interval))
         return end - self.first if self.has_times else count * self.usual_interval
 
+    @property
+    def showing(self) -> bool:
+        """Whether any sound frame has come since the last jump."""
+        return self._last is not None
+
     def missing(self, after: int, tick: int) -> bool:
         """Whether a damaged file held a frame in (after, tick] that did not come out soundly."""
         return self.damaged and bisect_right(self._due, tick) > bisect_right(self._due, after)
@@ -190,7 +194,7 @@ class Reader:
             self.damaged = self._awaiting_key = True
             frames = []
         if packet is None:
-            self._finished = True
+            self.finished = True
         return [pair for frame in frames if (pair := self._sound(frame)) is not None]
 
     def _sound(self, frame: VideoFrame) -> tuple[int, VideoFrame] | None:
@@ -264,7 +268,7 @@ class Reader:
         self._head.clear()
         self._due.clear()
         self._last = self._sent = None
-        self._finished = self._awaiting_key = self._at_start = False
+        self.finished = self._awaiting_key = self._at_start = False
         self._landing = True
         self._count = 0
         if goal <= self.first or not self._may_jump:

@@ -202,9 +202,7 @@ class Video:
         reader, stream = self._reader, self._reader.stream
         table, context = reader.table, stream.codec_context
         duration = stated_duration(reader.container, stream)
-        if duration is not None and STATES_END & set(
-            reader.container.format.name.split(",")
-        ):
+        if duration is not None and STATES_END & set(reader.container.format.name.split(",")):
             duration -= float(reader.first * self._base)
         turned = stated_orientation(reader.container, stream)
         width, height = context.width, context.height
@@ -402,9 +400,9 @@ class Video:
         Picker(self._reader, wants, self._ends(), take).run()
 
     def _nothing(self) -> VideoError:
-        if self._reader.damaged:
-            return Damaged(self.path, "none of the wanted frames can be decoded")
-        return Truncated(self.path, "ends before the wanted frames")
+        if self._reader.finished and self._reader.showing:
+            return Truncated(self.path, "ends before the wanted frames")
+        return Damaged(self.path, "none of the wanted frames can be decoded")
 
     def _clip(self, window: Window, sampling: Sampling, short_side: int | None) -> Clip:
         requested = uniform_times(sampling.frames, window.start, window.end)
@@ -494,8 +492,6 @@ _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 def _not_opened(path: Path, error: BaseException) -> VideoError:
     if isinstance(error, PermissionError):
         return Unreadable(path, "may not be read (permission denied)", "chmod u+r, or leave it out")
-    if isinstance(error, OSError) and not isinstance(error, ValueError):
-        return Unreadable(path, f"cannot be read ({error.strerror})")
     try:
         with path.open("rb") as file:
             beginning = file.read(12)
@@ -505,4 +501,6 @@ def _not_opened(path: Path, error: BaseException) -> VideoError:
         return Truncated(path, "its index of frames is missing: the end of the file is cut off")
     if beginning[:4] == b"\x1aE\xdf\xa3" or beginning[:4] == b"RIFF":
         return Truncated(path, "ends within its header")
+    if isinstance(error, OSError) and not isinstance(error, ValueError):
+        return Unreadable(path, f"cannot be read ({error.strerror})")
     return NotAVideo(path, "is in no video format that is known")
