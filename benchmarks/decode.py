@@ -4,7 +4,7 @@
 
 Every repeat runs all contestants one after another, so that a busy machine disturbs all alike; the
 medians and their ratios to ours are what counts. Each answer is checked against a full sequential
-decode of the file. Peers that cannot be imported are reported as such (`pip install fdaclip[bench]`;
+decode of the file. Peers that cannot be imported are named so (`pip install fdaclip[bench]`;
 torchcodec also wants the system's FFmpeg libraries). The films are generated once: a textured scene
 under a moving camera, a mover, and grain, for smooth drawings would decode unrealistically fast.
 """

@@ -1,4 +1,4 @@
-"""Every way a file can be bad has its error, one line that names the file, and no invented frame."""
+"""Every way a file can be bad has its error, one line that names the file."""
 
 import os
 import pickle

@@ -83,7 +83,7 @@ def test_dense_reading(filmed: tuple[Film, Path, Truth]) -> None:
 
 
 def test_windows_in_one_pass(filmed: tuple[Film, Path, Truth]) -> None:
-    film, path, truth = filmed
+    _, path, truth = filmed
     end = truth.times[-1] + 0.02
     cut = [Window(end * i / 3, end * (i + 1) / 3) for i in range(3)]
     with open_video(path) as video:

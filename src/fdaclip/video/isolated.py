@@ -84,7 +84,7 @@ def _events(
     try:
         exhausted = False
         while True:
-            while not exhausted and len(pool) < count or any(w.path is None for w in pool):
+            while (not exhausted and len(pool) < count) or any(w.path is None for w in pool):
                 path = next(paths, None)
                 if path is None:
                     exhausted = True

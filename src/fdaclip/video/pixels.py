@@ -1,13 +1,15 @@
 """A decoded frame becomes RGB: colour matrix, range, size and orientation."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import av.filter
 import numpy as np
+from av.sidedata.sidedata import SideData
 from numpy.typing import NDArray
 
-# Pillow's bicubic is the cubic of Keys with a = -0.5, that is B = 0, C = 0.5 in Mitchell's notation.
+# Pillow's bicubic is the cubic of Keys with a = -0.5: B = 0, C = 0.5 in Mitchell's notation.
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp:param0=0:param1=0.5"
 
 # AVColorSpace of a frame → the scaler's name of the matrix.
@@ -51,7 +53,7 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return Orientation()
-    return orientation_from_matrix(np.frombuffer(bytes(matrix), np.int32))
+    return orientation_from_matrix(np.frombuffer(bytes(cast(SideData, matrix)), np.int32))
 
 
 def orientation_from_matrix(matrix: NDArray[np.int32]) -> Orientation:
@@ -62,7 +64,7 @@ def orientation_from_matrix(matrix: NDArray[np.int32]) -> Orientation:
         a, b = -a, -b
     # With y down, a counter-clockwise turn by θ is [cos -sin; sin cos] in (a, b).
     angle = np.degrees(np.arctan2(-b, a))
-    return Orientation(int(round(angle / 90)) % 4, mirrored)
+    return Orientation(round(angle / 90) % 4, mirrored)
 
 
 def scaled_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
@@ -98,7 +100,7 @@ class ToRGB:
         frame.pts = None  # the graph has no use for times, and would want them to rise
         graph.vpush(frame)
         plane = graph.vpull().planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
         picture = rows[:, : width * 3].reshape(height, width, 3)
         return orientation.apply(picture)
 

@@ -67,6 +67,7 @@ class Reader:
 
         self._head: deque[Packet[VideoStream]] = deque()
         self._packets = self._demux()
+        self._ready: deque[tuple[int, VideoFrame]] = deque()
         self._last: tuple[int, VideoFrame] | None = None
         self._sent: int | None = None
         self.finished = False
@@ -77,7 +78,8 @@ class Reader:
         self._due: list[int] = []
         self._count = 0
         self._aimed_at: int | None = None
-        self._stride = 2 * self.second
+        self._keys = table.keys if table else None
+        self._stride = self.second
         self._opening()
 
     # -- what the start of the file tells ------------------------------------------------------
@@ -142,20 +144,25 @@ class Reader:
         elif self._last is not None or self._sent is not None or self.finished:
             self._seek(tick)
         since, waiting_for = time.monotonic(), tick
-        while (tick := wanted()) is not None and not self.finished:
+        while (tick := wanted()) is not None:
+            if self._ready:
+                pts, frame = self._ready.popleft()
+                if self._landing and pts > tick and not self._at_start:
+                    self._seek(tick, below=self._landed)
+                    continue
+                self._landing = False
+                self._last = (pts, frame)
+                yield self._last
+                continue
+            if self.finished:
+                return
             if tick != waiting_for:
                 since, waiting_for = time.monotonic(), tick
             elif time.monotonic() - since > self.time_limit:
                 raise Stalled(self.path, f"no wanted frame was decoded in {self.time_limit:g} s")
             if self._seek_pays(tick):
                 self._seek(tick)
-            for pts, frame in self._decode_next(tick):
-                if self._landing and pts > tick and not self._at_start:
-                    self._seek(tick, below=self._landed)
-                    break
-                self._landing = False
-                self._last = (pts, frame)
-                yield self._last
+            self._decode_next(tick)
 
     def measure(self) -> int:
         """Ticks from the first frame to the end of the last, by reading the whole file."""
@@ -176,8 +183,8 @@ class Reader:
         """Whether a damaged file held a frame in (after, tick] that did not come out soundly."""
         return self.damaged and bisect_right(self._due, tick) > bisect_right(self._due, after)
 
-    def _decode_next(self, tick: int) -> list[tuple[int, VideoFrame]]:
-        """Send one packet; the sound frames that come out, with the tick each is shown from."""
+    def _decode_next(self, tick: int) -> None:
+        """Send one packet to the decoder; the sound frames that come out are then ready."""
         packet = self._head.popleft() if self._head else self._read()
         context = self.stream.codec_context
         if packet is not None and packet.pts is not None:
@@ -195,7 +202,7 @@ class Reader:
             frames = []
         if packet is None:
             self.finished = True
-        return [pair for frame in frames if (pair := self._sound(frame)) is not None]
+        self._ready.extend(pair for frame in frames if (pair := self._sound(frame)) is not None)
 
     def _sound(self, frame: VideoFrame) -> tuple[int, VideoFrame] | None:
         """The frame with its tick, or None if it must not be shown."""
@@ -228,17 +235,33 @@ class Reader:
 
     def _seek_pays(self, tick: int) -> bool:
         """Whether a keyframe lies between the position and the frame shown at `tick`."""
-        if self._sent is None and not self.table:
-            return False
         position = self.first if self._sent is None else self._sent
         if not self._may_jump or tick <= position:
             return False
         if self._aimed_at is not None and tick <= self._aimed_at:
             return False  # the last jump was for it
-        if self.table:
-            at = bisect_right(self.table.keys, tick - self._key_offset)
-            return at > 0 and self.table.keys[at - 1] + self._key_offset > position
-        return tick - position > self._stride
+        if tick - position <= self._stride and not self.table:
+            return False
+        if self._keys is None:
+            self._keys = self._cues()
+        if not self._keys:
+            return True
+        at = bisect_right(self._keys, tick - self._key_offset)
+        return at > 0 and self._keys[at - 1] + self._key_offset > position
+
+    def _cues(self) -> tuple[int, ...]:
+        """Where a Matroska file can be entered; it is read beside, for that moves the position."""
+        if "matroska" not in self.container.format.name:
+            return ()
+        container, stream = self._reopen()
+        try:
+            container.seek(self.first, stream=stream)
+            keys = sorted(e.timestamp for e in stream.index_entries if e.is_keyframe)
+        except av.FFmpegError:
+            return ()
+        finally:
+            container.close()
+        return tuple(keys) if len(keys) > 1 else ()
 
     def _seek(self, tick: int, *, below: int | None = None) -> None:
         """Stand at a keyframe that is shown at or before `tick` (and before `below`, if given)."""
@@ -266,6 +289,7 @@ class Reader:
     def _jump(self, goal: int) -> int | None:
         """Jump near `goal`; the tick of the keyframe we stand at, None if no keyframe follows."""
         self._head.clear()
+        self._ready.clear()
         self._due.clear()
         self._last = self._sent = None
         self.finished = self._awaiting_key = self._at_start = False
@@ -291,7 +315,7 @@ class Reader:
         return None
 
     def _rewind(self) -> None:
-        """Stand at the file's first packet; the file is opened anew where it cannot be wound back."""
+        """Stand at the file's first packet; a file that cannot be wound back is opened anew."""
         self._at_start = True
         try:
             self.container.seek(self.first, stream=self.stream)

@@ -5,6 +5,7 @@ All times are float seconds from the video's start.
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -20,8 +21,9 @@ class Sampling:
     Attributes:
         frames: T, the number of frames; the window is cut into T equal segments and the frame shown
             at the centre of each is taken.
-        partner: seconds until the partner frame (5 frames at 30 per second by default), or "sampled"
-            for the next sampled frame (the paper's literal reading; the last has the one before).
+        partner: seconds until the partner frame (by default 5 frames at 30 per second), or
+            "sampled" for the next sampled frame (the paper's literal reading; the last has the one
+            before).
     """
 
     frames: int = 12
@@ -58,7 +60,7 @@ def uniform_times(frames: int, start: float, end: float) -> NDArray[np.float64]:
         raise ValueError(f"frames must be at least 1, not {frames}")
     if end < start:
         raise ValueError(f"the end {end} lies before the start {start}")
-    return start + (np.arange(frames) + 0.5) * ((end - start) / frames)
+    return np.float64(start) + (np.arange(frames) + 0.5) * ((end - start) / frames)
 
 
 def rate_times(rate: float, start: float, end: float) -> NDArray[np.float64]:
@@ -69,7 +71,7 @@ def rate_times(rate: float, start: float, end: float) -> NDArray[np.float64]:
         raise ValueError(f"the end {end} lies before the start {start}")
     # A nanosecond less, lest rounding adds a time that is the end itself.
     count = max(1, math.ceil((end - start - 1e-9) * rate))
-    return start + np.arange(count) / rate
+    return np.asarray(start + np.arange(count) / rate, np.float64)
 
 
 def windows(duration: float, length: float = 8.0) -> list[Window]:
@@ -83,5 +85,5 @@ def windows(duration: float, length: float = 8.0) -> list[Window]:
     if not (duration > 0 and math.isfinite(duration)):
         raise ValueError(f"duration must be above 0 seconds, not {duration}")
     count = max(1, math.floor(duration / length + 0.5))
-    edges = [duration * i / count for i in range(count)] + [duration]
-    return [Window(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    edges = [*(duration * i / count for i in range(count)), duration]
+    return [Window(start, end) for start, end in pairwise(edges)]

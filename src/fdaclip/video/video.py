@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -229,7 +230,7 @@ class Video:
     # -- times ---------------------------------------------------------------------------------
 
     @property
-    def _base(self) -> float:
+    def _base(self) -> Fraction:
         base = self._reader.stream.time_base
         assert base is not None
         return base
@@ -365,19 +366,24 @@ class Video:
     ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Every sound frame shown in [start, end), in order: (time, uint8 [H,W,3]).
 
-        The first is the one shown at `start`, which may have begun before it.
+        The first is the one shown at `start`, which may have begun before it. Ask this video for
+        nothing else until the iteration is over: both read from one position.
         """
         convert = self._converter(short_side)
-        here = self._tick(start)
+        begin = self._tick(start)
         stop = math.inf if end is None else self._tick(end - NANOSECOND) + 1
         before: tuple[int, VideoFrame] | None = None
-        for pts, frame in self._reader.frames(lambda: here):
+
+        def wanted() -> int:
+            """What has just been seen, so that nothing is jumped over."""
+            return begin if before is None else max(begin, before[0])
+
+        for pts, frame in self._reader.frames(wanted):
             if pts >= stop:
                 break
-            if before is not None and pts > here:
+            if before is not None and pts > begin:
                 yield self._seconds(before[0]), convert(before[1])
             before = (pts, frame)
-            here = max(here, pts)
         if before is not None:
             yield self._seconds(before[0]), convert(before[1])
 
