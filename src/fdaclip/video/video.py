@@ -278,7 +278,11 @@ class Video:
         Args:
             times: seconds from the video's start.
             short_side: scale so that the shorter side has this many pixels, the longer
-                `int(short_side * long / short)`; None leaves the size.
+                `int(short_side * long / short)`; None leaves the size. The scaling is bicubic and
+                antialiased with Pillow's kernel, done by the decoder's own scaler on luma and
+                chroma. Against Pillow's BICUBIC on the full RGB frame it is off by 0.1 to 0.4 of
+                255 on average; at the edges of saturated colours, where the chroma of 4:2:0 is
+                interpolated otherwise, single values differ by tens.
 
         Raises:
             Truncated, Damaged: none of the frames could be decoded.
