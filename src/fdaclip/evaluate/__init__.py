@@ -8,12 +8,14 @@ from fdaclip.evaluate.metrics import (
     recall_at,
 )
 from fdaclip.evaluate.ranks import Ranks, rank_queries
+from fdaclip.evaluate.retrieval import evaluate
 
 __all__ = [
     "Metrics",
     "Ranks",
     "both_directions",
     "correct_answers",
+    "evaluate",
     "metrics",
     "rank_queries",
     "recall_at",

@@ -46,7 +46,13 @@ def train(
     torch.manual_seed(recipe.seed)
     model.set_trainable(recipe.mode)
     model.train()
-    optimiser = torch.optim.AdamW(parameter_groups(model, recipe), betas=(0.9, 0.98), eps=1e-6)
+    groups = model.parameter_groups(
+        backbone_lr=recipe.backbone_lr,
+        alpha_lr=recipe.alpha_lr,
+        new_lr=recipe.new_lr,
+        weight_decay=recipe.weight_decay,
+    )
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: warmup_cosine(step, recipe.steps, recipe.warmup)
     )

@@ -13,7 +13,7 @@ class Recipe:
     Attributes:
         steps: optimiser steps.
         batch: pairs (clip, sentence) a step; every other pair of the batch is a negative.
-        mode: what may change: ``frozen`` (alpha slice and head), ``lora`` (and adapters) or ``full``.
+        mode: what may change: ``frozen`` (alpha slice and head), ``lora`` (adapters too), ``full``.
         backbone_lr, alpha_lr, new_lr: peak learning rates of the pre-trained weights, of the alpha
             slice of the patch convolution, and of modules that no checkpoint brought.
         weight_decay: AdamW's, on matrices only.

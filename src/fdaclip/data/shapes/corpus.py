@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from fdaclip.video import write_video
 SHAPES_A_SCENE = 4
 SPLITS = ("train", "val", "test")
 _HELD_OUT_SHARE = 0.15  # of all pairs (mover, motion), for each of val and test
+_JITTER = 3.0  # pixels of a shape's home about the middle of its quarter
 _INDEX = "clips.jsonl"
 
 
@@ -83,7 +83,10 @@ def plan(scenes: dict[str, int], seed: int = 0, captions: int = 4) -> dict[str, 
 
 
 def _scene(rng: np.random.Generator, free: dict[tuple[str, str, str], list[Motion]]) -> Scene:
-    """A scene whose four shapes differ in form and in colour and still have motions to make."""
+    """A scene of four shapes, one to each quarter of the view, all different in form and colour.
+
+    Only shapes are taken that still have a motion in ``free``.
+    """
     while True:
         forms = rng.permutation(FORMS)[:SHAPES_A_SCENE]
         colours = rng.permutation(list(COLOURS))[:SHAPES_A_SCENE]
@@ -91,21 +94,13 @@ def _scene(rng: np.random.Generator, free: dict[tuple[str, str, str], list[Motio
         if all(free[str(s), str(c), str(f)] for s, c, f in zip(sizes, colours, forms, strict=True)):
             break
     camera = _camera(rng)
-    shapes: list[Shape] = []
-    while len(shapes) < SHAPES_A_SCENE:
-        i = len(shapes)
-        shape = Shape(str(forms[i]), str(colours[i]), str(sizes[i]), 0.0, 0.0)
-        edge = shape.radius * 1.3 + (2 if camera.kind == "still" else 12)
-        for _ in range(100):
-            x, y = rng.uniform(edge, SIDE - edge, 2)
-            apart = (
-                math.hypot(x - s.x, y - s.y) > 1.3 * (s.radius + shape.radius) + 3 for s in shapes
-            )
-            if all(apart):
-                shapes.append(Shape(shape.form, shape.colour, shape.size, float(x), float(y)))
-                break
-        else:
-            shapes.clear()  # painted into a corner: place them all anew
+    cell = SIDE / 2
+    shapes = []
+    for (column, row), form, colour, size in zip(
+        ((0, 0), (1, 0), (0, 1), (1, 1)), forms, colours, sizes, strict=True
+    ):
+        x, y = (np.array([column, row]) + 0.5) * cell + rng.uniform(-_JITTER, _JITTER, 2)
+        shapes.append(Shape(str(form), str(colour), str(size), float(x), float(y)))
     return Scene(int(rng.integers(2**31)), tuple(shapes), camera)
 
 
@@ -114,9 +109,9 @@ def _camera(rng: np.random.Generator) -> Camera:
     kind = rng.choice(["still", "still", "still", "pan", "shake", "zoom"])
     if kind == "pan":
         angle = rng.uniform(0, 2 * np.pi)
-        return Camera("pan", 8 * float(np.cos(angle)), 8 * float(np.sin(angle)))
+        return Camera("pan", 6 * float(np.cos(angle)), 6 * float(np.sin(angle)))
     if kind == "shake":
-        dx, dy, phase = rng.uniform(2, 6), rng.uniform(2, 6), rng.uniform(0, 2 * np.pi)
+        dx, dy, phase = rng.uniform(1, 4), rng.uniform(1, 4), rng.uniform(0, 2 * np.pi)
         return Camera("shake", float(dx), float(dy), float(phase))
     return Camera("zoom") if kind == "zoom" else Camera()
 

@@ -97,12 +97,12 @@ def _background(seed: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng([seed, 1])
     side = SIDE + 2 * MARGIN
     texture = np.zeros((side, side, 3), np.float32)
-    for cells, weight in ((4, 30.0), (12, 22.0), (40, 16.0)):
+    for cells, weight in ((4, 18.0), (12, 14.0), (40, 12.0)):
         coarse = rng.normal(size=(cells, cells, 1)) + 0.5 * rng.normal(size=(cells, cells, 3))
         texture += weight * cv2.resize(
             coarse.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
         )
-    base = rng.uniform(80, 140, 3)
+    base = rng.uniform(70, 120, 3)
     return np.clip(texture + base, 20, 200).astype(np.uint8)
 
 
@@ -152,22 +152,27 @@ def _outlines(
 def _unit_form(form: str) -> list[NDArray[np.float64]]:
     """The closed curves of a form of radius one; the second of a ring is its hole."""
     if form == "circle":
-        return [_polygon([1.0] * 32)]
-    if form == "square":
-        return [_polygon([1.2] * 4, turn=math.pi / 4)]
-    if form == "triangle":
-        return [_polygon([1.25] * 3, turn=-math.pi / 2)]
-    if form == "star":
-        return [_polygon([1.3, 0.55] * 5, turn=-math.pi / 2)]
+        return [_polygon([1.1] * 32)]
     if form == "ring":
-        return [_polygon([1.1] * 32), _polygon([0.55] * 32)]
-    arm, width = 1.15, 0.42
+        return [_polygon([1.2] * 32), _polygon([0.7] * 32)]
+    if form == "square":
+        return [_polygon([1.5] * 4, turn=math.pi / 4)]
+    if form == "bar":
+        return [_box(1.3, 0.4)]
+    if form == "pillar":
+        return [_box(0.4, 1.3)]
+    arm, width = 1.25, 0.35
     quarter = [(width, arm), (width, width), (arm, width)]
     corners = [*quarter]
     for _ in range(3):  # turn by 90 degrees, clockwise from the last
         quarter = [(y, -x) for x, y in quarter]
         corners += quarter
     return [np.array(corners)]
+
+
+def _box(half_width: float, half_height: float) -> NDArray[np.float64]:
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64)
+    return np.asarray(signs * [half_width, half_height], np.float64)
 
 
 def _polygon(radii: list[float], turn: float = 0.0) -> NDArray[np.float64]:

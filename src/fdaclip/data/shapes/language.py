@@ -9,11 +9,11 @@ from fdaclip.data.shapes.scene import COLOURS, Motion, Shape
 _SIZE = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
 _FORM = {
     "circle": ("circle", "disc", "dot"),
-    "square": ("square", "box"),
-    "triangle": ("triangle",),
-    "star": ("star",),
-    "cross": ("cross", "plus sign"),
     "ring": ("ring", "hoop"),
+    "square": ("square", "box"),
+    "cross": ("cross", "plus sign"),
+    "bar": ("bar", "plank"),
+    "pillar": ("pillar", "post"),
 }
 _ADVERB = {"slow": ("slowly", "gently", "calmly"), "fast": ("quickly", "fast", "rapidly")}
 _VERB = {

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-FORMS = ("circle", "square", "triangle", "star", "cross", "ring")
+FORMS = ("circle", "ring", "square", "cross", "bar", "pillar")
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 40, 40),
     "orange": (244, 140, 6),
@@ -27,7 +27,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "purple": (150, 50, 190),
     "white": (245, 245, 245),
 }
-SIZES: dict[str, float] = {"small": 9.0, "large": 15.0}  # radius in pixels
+SIZES: dict[str, float] = {"small": 9.0, "large": 16.0}  # radius in pixels
 SPEEDS = ("slow", "fast")
 DIRECTIONS: dict[str, tuple[float, float]] = {
     "left": (-1.0, 0.0),
@@ -39,13 +39,12 @@ DIRECTIONS: dict[str, tuple[float, float]] = {
     "down left": (-1.0, 1.0),
     "down right": (1.0, 1.0),
 }
-SIDE = 112  # pixels, width and height of a clip
+SIDE = 96  # pixels, width and height of a clip
 RATE = 12  # frames a second
-BEATS = 3
+BEATS = 2
 BEAT_SECONDS = 1.0
 MARGIN = 24  # pixels of background beyond each edge, for the camera to move into
 
-Form = Literal["circle", "square", "triangle", "star", "cross", "ring"]
 Path = Literal["straight", "swing", "loop"]
 
 
@@ -103,7 +102,7 @@ class Camera:
                 self.dy * math.sin(2 * math.pi * 0.9 * time + 2 * self.phase),
             )
         if self.kind == "zoom":
-            return 1.0 + 0.05 * (middle + 1.5), 0.0, 0.0
+            return 1.0 + 0.05 * (middle + BEATS * BEAT_SECONDS / 2), 0.0, 0.0
         return 1.0, 0.0, 0.0
 
 
@@ -153,9 +152,9 @@ def displacement(motion: Motion, time: float) -> tuple[float, float]:
         return dx * run, dy * run
     if motion.path == "swing":
         # Half a swing a beat: through home rightwards in one beat, leftwards in the next.
-        run = (36.0 if fast else 18.0) * math.sin(math.pi * beat)
+        run = (32.0 if fast else 16.0) * math.sin(math.pi * beat)
         dx, dy = DIRECTIONS[motion.direction]
         return dx * run, dy * run
     turn = math.pi / 3 * beat
-    reach = (40.0 if fast else 20.0) * math.sin(3 * turn)
+    reach = (36.0 if fast else 18.0) * math.sin(3 * turn)
     return reach * math.cos(turn), reach * math.sin(turn)
