@@ -146,7 +146,7 @@ class Truth:
         last = len(self.times) - 1
         if index < last:
             return max(index + 1, self.at(self.times[index] + delay + 1e-3))
-        return min(max(index - 1, 0), self.at(self.times[index] - delay - 1e-3))
+        return min(max(index - 1, 0), self.at(self.times[index] - delay + 1e-3))
 
 
 def full_decode(path: Path, every: int = 1) -> Truth:

@@ -451,7 +451,8 @@ class Video:
         kept = [slot for slot in range(count) if slot in found]
         alone = [slot for slot in kept if count + slot not in found]
         if alone:  # nothing sound is later: look back, in a second short pass
-            earlier = [Want(found[slot][0] - gap, count + slot) for slot in alone]
+            back = max(1, math.ceil((delay - MILLISECOND - NANOSECOND) / float(self._base)))
+            earlier = [Want(found[slot][0] - back, count + slot) for slot in alone]
             self._fill(earlier, take)
         for slot in alone:
             found.setdefault(count + slot, found[slot])
