@@ -23,6 +23,8 @@ def act(path: Path) -> Iterator[str]:
         raise NotAVideo(path, "is in no video format that is known")
     elif kind == "raise":
         raise ZeroDivisionError("two\nlines")
+    elif kind == "reset":
+        raise ConnectionResetError("the share is gone")
     elif kind == "unpicklable":
         yield lambda: None  # type: ignore[misc]
     elif kind == "many":

@@ -1,8 +1,11 @@
 """Worker processes that stall, crash or raise cost their own file and nothing else."""
 
+import importlib
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -58,6 +61,71 @@ def test_leaving_early_ends_the_workers() -> None:
     began = time.monotonic()
     events.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 5
+
+
+def test_a_worker_left_with_words_unheard_ends_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    events = work_isolated(act, ["fine-1"], workers=1)
+    next(events)
+    time.sleep(0.5)  # the rest is said meanwhile, and never read
+    events.close()  # type: ignore[attr-defined]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_lost_connection_of_the_work_itself_is_the_file_s_error() -> None:
+    *_, end = work_isolated(act, ["reset-1"], workers=1)
+    assert isinstance(end, Finished)
+    assert "ConnectionResetError: the share is gone" in str(end.error)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks here")
+def test_ctrl_c_leaves_a_worker_alone_even_while_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    note = tmp_path / "pid"
+    (tmp_path / "slow_to_import.py").write_text(
+        "import os, signal, time\n"
+        "from multiprocessing import current_process\n"
+        "from pathlib import Path\n"
+        "if current_process().name != 'MainProcess':\n"
+        f"    Path({str(note)!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(1)\n"
+        "def work(path):\n"
+        "    yield signal.getsignal(signal.SIGINT) == signal.SIG_IGN\n"
+        "    yield signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    work = importlib.import_module("slow_to_import").work
+
+    def press() -> None:
+        _until(lambda: note.exists() and note.read_text() != "")
+        os.kill(int(note.read_text()), signal.SIGINT)
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    presser = threading.Thread(target=press)
+    presser.start()
+    values = [e.value for e in work_isolated(work, ["x"], workers=1) if isinstance(e, Result)]
+    presser.join()
+    assert values == [True, False]
+    assert capfd.readouterr().err == ""
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks here")
+def test_the_first_worker_of_a_program_is_left_alone_too(tmp_path: Path) -> None:
+    # only in a fresh program does starting a worker also start what else multiprocessing needs
+    script = tmp_path / "fresh.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "if __name__ == '__mp_main__':\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "from isolated_jobs import act\n"
+        "from fdaclip.video.isolated import work_isolated\n"
+        "if __name__ == '__main__':\n"
+        "    print(len(list(work_isolated(act, ['fine-1'], workers=1))))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("3\n", "")
 
 
 def test_no_paths_start_no_process() -> None:

@@ -10,12 +10,13 @@ The workers are spawned, so the program's entry must be guarded by `if __name__ 
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -127,7 +128,8 @@ class _Worker:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-        self._process.start()
+        with _interrupts_held():
+            self._process.start()
         theirs.close()
         self._time_limit = time_limit
         self._started = False
@@ -192,26 +194,53 @@ class _Worker:
         return f"its decoder ended with exit code {code}"
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started meanwhile, until `_serve` lets it in.
+
+    A process inherits what its parent's thread blocks, so even its imports are not interrupted.
+    An interrupt of this process is not lost: it comes at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # started with the process, it would unblock SIGINT again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, work: Callable[[Path], Iterable[Any]]) -> None:
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends us
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_follow_parent, daemon=True).start()
-    with suppress(EOFError, BrokenPipeError):
-        connection.send(("started", None))
-        while True:
+
+    def tell(kind: str, value: Any) -> None:
+        try:
+            connection.send((kind, value))
+        except (BrokenPipeError, ConnectionResetError):
+            sys.exit()  # the parent has left; unlike an error of the work, it concerns no file
+
+    tell("started", None)
+    while True:
+        try:
             path = connection.recv()
-            try:
-                for value in work(path):
-                    connection.send(("value", value))
-            except VideoError as error:
-                connection.send(("finished", error))
-            except BrokenPipeError:
-                raise
-            except Exception as error:
-                text = " ".join(f"{type(error).__name__}: {error}".split())
-                connection.send(("finished", DecoderCrashed(path, f"failed with {text}")))
-            else:
-                connection.send(("finished", None))
+        except (EOFError, ConnectionResetError):  # reset: it left with something unread
+            return
+        try:
+            for value in work(path):
+                tell("value", value)
+        except VideoError as error:
+            tell("finished", error)
+        except Exception as error:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            tell("finished", DecoderCrashed(path, f"failed with {text}"))
+        else:
+            tell("finished", None)
 
 
 def _follow_parent() -> None:
