@@ -144,7 +144,7 @@ class Store:
     """The tables of one library folder."""
 
     def __init__(self, folder: Path) -> None:
-        database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
+        database = self._database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._videos = database.open_table("videos")
         self._moments = database.open_table("moments")
 
@@ -247,6 +247,11 @@ class Store:
         for condition in _conditions("take", map(str, orphans)):
             self._moments.delete(condition)
         return len(orphans)
+
+    def drop_moments(self, size: int) -> None:
+        """Delete all moments; those to come have vectors of ``size`` elements."""
+        schema = moments_schema(size)
+        self._moments = self._database.create_table("moments", schema=schema, mode="overwrite")
 
     def compact(self) -> None:
         """Merge the small files of many commits, and drop versions no reader can still be using."""
