@@ -169,3 +169,12 @@ def test_the_logit_scale_is_held_at_100_and_comes_back() -> None:
     scale.backward()
     gradient = model.backbone.logit_scale.grad
     assert gradient is not None and gradient.item() > 0
+
+
+def test_the_text_tower_can_have_its_own_rate() -> None:
+    model = FDACLIP.small()
+    model.set_trainable("full")
+    groups = model.parameter_groups(**RATES, text_lr=1e-5)
+    text = {id(p) for n, p in model.named_parameters() if n.startswith("backbone.text_")}
+    assert {id(p) for g in groups if g["lr"] == 1e-5 for p in g["params"]} == text
+    assert {n for g in groups for n in map(id, g["params"])} == set(map(id, model.parameters()))

@@ -203,6 +203,10 @@ class FDACLIP(nn.Module):
             )
             backbone = checkpoint.build_backbone(config)
             checkpoint.widen(backbone, settings.guidance)
+            # A sentence starts as its words rather than their places, and is learned sooner.
+            places = backbone.text_model.embeddings.position_embedding
+            with torch.no_grad():
+                places.weight.mul_(0.1)
             return cls(backbone, tokens, Preprocess(image_size), settings).eval()
 
     # -- what it is ---------------------------------------------------------------------------
@@ -402,11 +406,18 @@ class FDACLIP(nn.Module):
         freezing.choose_trainable(self.backbone, self.head, mode)
 
     def parameter_groups(
-        self, *, backbone_lr: float, alpha_lr: float, new_lr: float, weight_decay: float
+        self,
+        *,
+        backbone_lr: float,
+        alpha_lr: float,
+        new_lr: float,
+        weight_decay: float,
+        text_lr: float | None = None,
     ) -> list[dict[str, Any]]:
         """AdamW groups of what is trainable: "backbone", "alpha", and "new" (head and adapters).
 
-        Matrices decay; gains, biases and the logit scale are in groups named "…, no decay".
+        With `text_lr` the text tower is a group of its own, "text". Matrices decay; gains, biases
+        and the logit scale are in groups named "…, no decay".
         """
         return freezing.parameter_groups(
             self.backbone,
@@ -415,6 +426,7 @@ class FDACLIP(nn.Module):
             alpha_lr=alpha_lr,
             new_lr=new_lr,
             weight_decay=weight_decay,
+            text_lr=text_lr,
         )
 
     # -- saving -------------------------------------------------------------------------------

@@ -88,13 +88,14 @@ def parameter_groups(
     alpha_lr: float,
     new_lr: float,
     weight_decay: float,
+    text_lr: float | None = None,
 ) -> list[dict[str, Any]]:
     """AdamW groups of the trainable parameters, none of them empty.
 
     Matrices, convolutions and embeddings decay; gains, biases, the class embedding and the logit
     scale do not (open_clip's rule).
     """
-    rates = {"backbone": backbone_lr, "alpha": alpha_lr, "new": new_lr}
+    rates = {"backbone": backbone_lr, "alpha": alpha_lr, "new": new_lr, "text": text_lr or 0.0}
     members: dict[tuple[str, bool], list[nn.Parameter]] = {}
     named = [
         *(("backbone." + name, parameter) for name, parameter in backbone.named_parameters()),
@@ -106,6 +107,8 @@ def parameter_groups(
         kind = "new" if name.startswith("head.") or ".lora_" in name else "backbone"
         if name.endswith("patch_embedding.alpha"):
             kind = "alpha"
+        elif kind == "backbone" and text_lr is not None and name.startswith("backbone.text_"):
+            kind = "text"
         decays = parameter.ndim >= 2
         members.setdefault((kind, decays), []).append(parameter)
     return [

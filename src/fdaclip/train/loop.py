@@ -50,6 +50,7 @@ def train(
         backbone_lr=recipe.backbone_lr,
         alpha_lr=recipe.alpha_lr,
         new_lr=recipe.new_lr,
+        text_lr=recipe.text_lr,
         weight_decay=recipe.weight_decay,
     )
     optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6)
@@ -58,7 +59,7 @@ def train(
     )
     began = time.monotonic()
     history: list[Step] = []
-    batches = pairs.batches(recipe.batch, recipe.steps, recipe.seed)
+    batches = pairs.batches(recipe.batch, recipe.steps, recipe.seed, recipe.shift)
     for number, (rgba, sentences) in enumerate(batches, 1):
         videos = model.encode_frames(rgba)  # [B,E]
         texts = model.encode_tokens(**model.tokenize(sentences))  # [B,E]
@@ -69,7 +70,7 @@ def train(
                 "lower the learning rates or lengthen the warm-up"
             )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(
             [p for p in model.parameters() if p.requires_grad], recipe.clip_norm
         )

@@ -33,8 +33,8 @@ from fdaclip.video import write_video
 
 SHAPES_A_SCENE = 4
 SPLITS = ("train", "val", "test")
-_HELD_OUT_SHARE = 0.15  # of all pairs (mover, motion), for each of val and test
-_JITTER = 3.0  # pixels of a shape's home about the middle of its quarter
+Identity = tuple[str, str, str]  # size, colour, form
+_JITTER = 2.0  # pixels of a shape's home about the middle of its quarter
 _INDEX = "clips.jsonl"
 
 
@@ -45,31 +45,29 @@ def plan(scenes: dict[str, int], seed: int = 0, captions: int = 4) -> dict[str, 
         scenes: number of scenes for each split; each gives four clips, one per mover.
         captions: phrasings of each training clip (the others have one, as one query each).
 
-    Splits share no scene, and no pair (mover, motion): every sentence of ``val`` and ``test``
-    speaks of a combination never trained on. Within ``val`` and ``test`` no pair occurs twice,
-    so that every query has exactly one right answer.
+    Splits share no scene and no pair of a shape and a course (path and direction): every sentence
+    of ``val`` and ``test`` speaks of a combination never trained on. Shapes are dealt from a deck,
+    so that each occurs as often as any other, give or take one. A shape that moves in two clips of
+    ``val`` or ``test`` takes different courses, so that every query has exactly one right answer.
+
+    Raises:
+        ValueError: more scenes of ``val`` or ``test`` than there are courses for (about 90).
     """
     rng = np.random.default_rng(seed)
-    motion_list = motions()
-    identities = [(s, c, f) for s in SIZES for c in COLOURS for f in FORMS]
-    pairs = [(identity, motion) for identity in identities for motion in motion_list]
-    order = rng.permutation(len(pairs))
-    held = round(_HELD_OUT_SHARE * len(pairs))
-    bounds = {"val": order[:held], "test": order[held : 2 * held], "train": order[2 * held :]}
-
+    parts = _share_out(rng)
     specs: dict[str, list[ClipSpec]] = {}
     for split, count in scenes.items():
-        free: dict[tuple[str, str, str], list[Motion]] = {identity: [] for identity in identities}
-        for index in bounds[split]:
-            identity, motion = pairs[index]
-            free[identity].append(motion)
+        free, deck = parts[split], list[Identity]()
         specs[split] = []
         for number in range(count):
-            scene = _scene(rng, free)
+            scene = _scene(rng, deck, list(free))
             for mover, shape in enumerate(scene.shapes):
                 choices = free[shape.identity]
-                pick = int(rng.integers(len(choices)))
-                motion = choices[pick] if split == "train" else choices.pop(pick)
+                if not choices:
+                    raise ValueError(f"{count} scenes are more than {split} has motions for")
+                motion = choices[int(rng.integers(len(choices)))]
+                if split != "train":
+                    free[shape.identity] = [m for m in choices if _course(m) != _course(motion)]
                 specs[split].append(
                     ClipSpec(
                         name=f"{split}-{number:04d}-{'abcd'[mover]}",
@@ -82,25 +80,42 @@ def plan(scenes: dict[str, int], seed: int = 0, captions: int = 4) -> dict[str, 
     return specs
 
 
-def _scene(rng: np.random.Generator, free: dict[tuple[str, str, str], list[Motion]]) -> Scene:
+def _share_out(rng: np.random.Generator) -> dict[str, dict[Identity, list[Motion]]]:
+    """Which motions each shape makes in each split: three of the eleven courses in val and test."""
+    courses = list(dict.fromkeys(map(_course, motions())))
+    parts: dict[str, dict[Identity, list[Motion]]] = {split: {} for split in SPLITS}
+    for identity in ((s, c, f) for s in SIZES for c in COLOURS for f in FORMS):
+        order = rng.permutation(len(courses))
+        for split, chosen in zip(SPLITS, (order[6:], order[:3], order[3:6]), strict=True):
+            of_split = {courses[i] for i in chosen}
+            parts[split][identity] = [m for m in motions() if _course(m) in of_split]
+    return parts
+
+
+def _course(motion: Motion) -> tuple[str, str]:
+    return motion.path, motion.direction
+
+
+def _scene(rng: np.random.Generator, deck: list[Identity], identities: list[Identity]) -> Scene:
     """A scene of four shapes, one to each quarter of the view, all different in form and colour.
 
-    Only shapes are taken that still have a motion in ``free``.
+    They are dealt from ``deck``, which is filled up with ``identities`` when it runs out.
     """
-    while True:
-        forms = rng.permutation(FORMS)[:SHAPES_A_SCENE]
-        colours = rng.permutation(list(COLOURS))[:SHAPES_A_SCENE]
-        sizes = rng.choice(list(SIZES), SHAPES_A_SCENE)
-        if all(free[str(s), str(c), str(f)] for s, c, f in zip(sizes, colours, forms, strict=True)):
-            break
+    dealt: list[Identity] = []
+    while len(dealt) < SHAPES_A_SCENE:
+        fitting = (d for d in deck if all(d[1] != o[1] and d[2] != o[2] for o in dealt))
+        identity = next(fitting, None)
+        if identity is None:
+            deck += [identities[i] for i in rng.permutation(len(identities))]
+        else:
+            deck.remove(identity)
+            dealt.append(identity)
     camera = _camera(rng)
-    cell = SIDE / 2
     shapes = []
-    for (column, row), form, colour, size in zip(
-        ((0, 0), (1, 0), (0, 1), (1, 1)), forms, colours, sizes, strict=True
-    ):
-        x, y = (np.array([column, row]) + 0.5) * cell + rng.uniform(-_JITTER, _JITTER, 2)
-        shapes.append(Shape(str(form), str(colour), str(size), float(x), float(y)))
+    for quarter, (size, colour, form) in enumerate(dealt):
+        middle = (np.array([quarter % 2, quarter // 2]) + 0.5) * SIDE / 2
+        x, y = middle + rng.uniform(-_JITTER, _JITTER, 2)
+        shapes.append(Shape(form, colour, size, float(x), float(y)))
     return Scene(int(rng.integers(2**31)), tuple(shapes), camera)
 
 
@@ -111,7 +126,7 @@ def _camera(rng: np.random.Generator) -> Camera:
         angle = rng.uniform(0, 2 * np.pi)
         return Camera("pan", 6 * float(np.cos(angle)), 6 * float(np.sin(angle)))
     if kind == "shake":
-        dx, dy, phase = rng.uniform(1, 4), rng.uniform(1, 4), rng.uniform(0, 2 * np.pi)
+        dx, dy, phase = rng.uniform(1, 3), rng.uniform(1, 3), rng.uniform(0, 2 * np.pi)
         return Camera("shake", float(dx), float(dy), float(phase))
     return Camera("zoom") if kind == "zoom" else Camera()
 
@@ -126,7 +141,7 @@ def blind_bound(specs: list[ClipSpec]) -> float:
     cannot be seen either. The right clip is then one of 4n that no function of those pictures
     can order, and the best chance of naming it is 1/(4n). The bound is its mean over queries.
     """
-    scenes_with: dict[tuple[str, str, str], set[int]] = {}
+    scenes_with: dict[Identity, set[int]] = {}
     for spec in specs:
         for shape in spec.scene.shapes:
             scenes_with.setdefault(shape.identity, set()).add(spec.scene.seed)

@@ -40,9 +40,8 @@ def frames(spec: ClipSpec) -> Iterator[NDArray[np.uint8]]:
         picture = _film(background, spec.scene, time)
         for number, shape in enumerate(spec.scene.shapes):
             if number != spec.mover:
-                _paint(picture, _outlines(spec.scene, shape, time), COLOURS[shape.colour])
-        for outline in _mover_outlines(spec, time):
-            _paint(picture, outline, COLOURS[spec.scene.shapes[spec.mover].colour])
+                _paint(picture, _outlines(spec.scene, shape, time), shape)
+        _paint(picture, _mover_outlines(spec, time), spec.scene.shapes[spec.mover])
         grain = noise[rng.integers(len(noise))]
         yield np.asarray(cv2.add(picture, grain, dtype=cv2.CV_8U), np.uint8)
 
@@ -114,21 +113,8 @@ def _noise_bank() -> NDArray[np.int16]:
 
 
 def _mover_outlines(spec: ClipSpec, time: float) -> list[list[NDArray[np.int32]]]:
-    """The mover's outlines: several while it leaves at one edge and enters at another."""
     shape = spec.scene.shapes[spec.mover]
-    dx, dy = displacement(spec.motion, time)
-    if spec.motion.path != "straight":
-        return [_outlines(spec.scene, shape, time, dx, dy)]
-    x, y = _screen(spec.scene, shape, time)
-    dx, dy = (x + dx) % SIDE - x, (y + dy) % SIDE - y
-    copies = [(dx + i * SIDE, dy + j * SIDE) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    reach = shape.radius * 1.5
-    seen = [
-        (cx, cy)
-        for cx, cy in copies
-        if -reach < x + cx < SIDE + reach and -reach < y + cy < SIDE + reach
-    ]
-    return [_outlines(spec.scene, shape, time, cx, cy) for cx, cy in seen]
+    return _outlines(spec.scene, shape, time, *displacement(spec.motion, time))
 
 
 def _screen(scene: Scene, shape: Shape, time: float) -> tuple[float, float]:
@@ -138,13 +124,24 @@ def _screen(scene: Scene, shape: Shape, time: float) -> tuple[float, float]:
 
 def _outlines(
     scene: Scene, shape: Shape, time: float, dx: float = 0.0, dy: float = 0.0
-) -> list[NDArray[np.int32]]:
-    """The shape's closed curves in the picture at ``time``, in OpenCV's fixed-point pixels."""
+) -> list[list[NDArray[np.int32]]]:
+    """The shape's closed curves in the picture at ``time``, in OpenCV's fixed-point pixels.
+
+    What leaves the view at one edge enters at the opposite one, movers and others alike: several
+    copies are seen then.
+    """
     x, y = _screen(scene, shape, time)
+    x, y = (x + dx) % SIDE, (y + dy) % SIDE
     radius = shape.radius * scene.camera.at(time)[0]
+    reach = 1.5 * radius
     return [
-        ((curve * radius + [x + dx, y + dy]) * 2**_FIXED_POINT).round().astype(np.int32)
-        for curve in _unit_form(shape.form)
+        [
+            ((curve * radius + [cx, cy]) * 2**_FIXED_POINT).round().astype(np.int32)
+            for curve in _unit_form(shape.form)
+        ]
+        for cx in (x - SIDE, x, x + SIDE)
+        for cy in (y - SIDE, y, y + SIDE)
+        if -reach < cx < SIDE + reach and -reach < cy < SIDE + reach
     ]
 
 
@@ -155,8 +152,8 @@ def _unit_form(form: str) -> list[NDArray[np.float64]]:
         return [_polygon([1.1] * 32)]
     if form == "ring":
         return [_polygon([1.2] * 32), _polygon([0.7] * 32)]
-    if form == "square":
-        return [_polygon([1.5] * 4, turn=math.pi / 4)]
+    if form == "triangle":
+        return [_polygon([1.45] * 3, turn=-math.pi / 2) + np.array([0, 0.25])]
     if form == "bar":
         return [_box(1.3, 0.4)]
     if form == "pillar":
@@ -181,7 +178,6 @@ def _polygon(radii: list[float], turn: float = 0.0) -> NDArray[np.float64]:
     return np.asarray(unit * np.array(radii)[:, None], np.float64)
 
 
-def _paint(
-    picture: NDArray[np.uint8], outlines: list[NDArray[np.int32]], colour: tuple[int, int, int]
-) -> None:
-    cv2.fillPoly(picture, outlines, colour, cv2.LINE_AA, _FIXED_POINT)
+def _paint(picture: NDArray[np.uint8], copies: list[list[NDArray[np.int32]]], shape: Shape) -> None:
+    for outline in copies:
+        cv2.fillPoly(picture, outline, COLOURS[shape.colour], cv2.LINE_AA, _FIXED_POINT)

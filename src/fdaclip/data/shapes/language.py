@@ -10,7 +10,7 @@ _SIZE = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")
 _FORM = {
     "circle": ("circle", "disc", "dot"),
     "ring": ("ring", "hoop"),
-    "square": ("square", "box"),
+    "triangle": ("triangle", "wedge"),
     "cross": ("cross", "plus sign"),
     "bar": ("bar", "plank"),
     "pillar": ("pillar", "post"),

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-FORMS = ("circle", "ring", "square", "cross", "bar", "pillar")
+FORMS = ("circle", "ring", "triangle", "cross", "bar", "pillar")
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (214, 40, 40),
     "orange": (244, 140, 6),
@@ -25,9 +25,11 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "cyan": (60, 215, 230),
     "blue": (40, 70, 220),
     "purple": (150, 50, 190),
+    "pink": (255, 150, 200),
     "white": (245, 245, 245),
+    "black": (12, 12, 12),
 }
-SIZES: dict[str, float] = {"small": 9.0, "large": 16.0}  # radius in pixels
+SIZES: dict[str, float] = {"small": 9.0, "large": 15.0}  # radius in pixels
 SPEEDS = ("slow", "fast")
 DIRECTIONS: dict[str, tuple[float, float]] = {
     "left": (-1.0, 0.0),
