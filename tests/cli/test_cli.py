@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
@@ -195,6 +197,24 @@ def test_search_prints_ranked_moments(
     assert set(hits[0]) >= {"path", "start", "end", "score", "motion", "share"}
 
 
+@pytest.mark.parametrize(("no_color", "styled"), [(None, True), ("", True), ("1", False)])
+def test_a_terminal_gets_colour_unless_it_is_unwanted(
+    built: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, no_color: str | None, styled: bool
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert run(["search", "a red circle", "--library", str(built[0])]) == 0
+    assert len(screen.getvalue().splitlines()) == 3
+    assert ("\x1b[" in screen.getvalue()) is styled
+
+
 def test_search_writes_a_page(
     built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,6 +240,82 @@ def test_index_again_tells_what_is_new(
     report = json.loads(out)
     assert report["unchanged"] == 3 and len(report["bad"]) == 1
     assert re.search(r"^bad: .*/bad\\x0a\.mp4: .+$", err, re.M), err
+
+
+READ_ONLY = OSError(errno.EROFS, "Read-only file system", "/somewhere/lock")
+FULL = OSError(errno.ENOSPC, "No space left on device")
+FULL_AS_TOLD = RuntimeError(
+    "lance error: LanceError(IO): Generic LocalFileSystem error: Unable to copy data to file: "
+    "No space left on device (os error 28), /build/src/io/commit.rs:1663:50"
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("os.open", READ_ONLY),
+        ("os.ftruncate", FULL),
+        ("lancedb.table.LanceTable.add", FULL_AS_TOLD),
+        ("lancedb.merge.LanceMergeInsertBuilder.execute", FULL_AS_TOLD),
+        ("lancedb.table.LanceTable.optimize", FULL_AS_TOLD),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_one_line(
+    built: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    target: str,
+    error: Exception,
+) -> None:
+    place, one = tmp_path / "copy.fdaclip", film(tmp_path / "new.mp4", colour=9)
+    shutil.copytree(built[0], place)
+    opened = os.open
+
+    def refuse(*given: object, **named: object) -> object:
+        if target == "os.open" and str(given[0]) != str(place / "lock"):
+            return opened(*given, **named)  # type: ignore[call-overload]
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, refuse)
+        assert run(["index", str(one), "--library", str(place)]) == 1
+    out, err = capsys.readouterr()
+    why = "read-only file system" if error is READ_ONLY else "no space left on device"
+    line = rf"error: cannot write to the library {re.escape(str(place))}: {why}; hint: .*\n"
+    assert out == "" and re.fullmatch(line, err), err
+    assert run(["index", str(one), "--library", str(place)]) == 0, "with space again it goes on"
+    assert run(["verify", "--library", str(place)]) == 0
+
+
+def test_a_read_only_library_is_searched_but_not_added_to(
+    built: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, folder = built
+    opened = os.open
+
+    def refuse(path: str, flags: int, *rest: int, **named: int) -> int:
+        if str(path).startswith(str(place)) and flags & (os.O_RDWR | os.O_WRONLY):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for verb in (["index", str(folder)], ["remove", str(folder)], ["verify", "--repair"]):
+        assert run([*verb, "--library", str(place)]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert err.startswith(f"error: cannot write to the library {place}: permission denied; ")
+    for verb in (["search", "a red circle"], ["status"], ["verify"]):
+        assert run([*verb, "--library", str(place)]) == 0
+
+
+def test_a_page_that_cannot_be_written_is_one_line(
+    built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "none" / "hits.html"
+    assert run(["search", "x", "--library", str(built[0]), "--page", str(page)]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and re.fullmatch(r"error: no such file or directory: .*\n", err), err
 
 
 def test_status_and_verify(built: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -241,6 +241,14 @@ def test_an_unfinished_creation_is_finished(library: Library, films: Path) -> No
     assert library.add(films).encoded == 5
 
 
+def test_a_creation_that_broke_within_a_file_is_finished(library: Library, films: Path) -> None:
+    library.folder.mkdir()
+    Store.create(library.folder, 3)
+    for file in [path for path in library.folder.rglob("*") if path.is_file()]:
+        os.truncate(file, file.stat().st_size // 2)
+    assert library.add(films).encoded == 5 and library.verify() == []
+
+
 def test_an_empty_sentence_is_refused(library: Library, films: Path) -> None:
     library.add(films)
     with pytest.raises(LibraryError, match="empty"):

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .errors import CannotWrite as CannotWrite
     from .errors import FingerprintMismatch as FingerprintMismatch
     from .errors import LibraryBusy as LibraryBusy
     from .errors import LibraryError as LibraryError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "AddReport": "report",
+    "CannotWrite": "errors",
     "Failure": "report",
     "FingerprintMismatch": "errors",
     "Hit": "search",
@@ -37,6 +39,7 @@ _MODULE_OF = {
 }
 __all__ = [
     "AddReport",
+    "CannotWrite",
     "Failure",
     "FingerprintMismatch",
     "Hit",

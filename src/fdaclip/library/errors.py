@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class LibraryError(Exception):
     """One clear line, and a hint that says what to do.
@@ -29,3 +35,36 @@ class FingerprintMismatch(LibraryError):
 
 class LibraryBusy(LibraryError):
     """Another process is writing to the library."""
+
+
+class CannotWrite(LibraryError):
+    """The disk is full, or gone, or may not be written to."""
+
+
+@contextmanager
+def told_clearly(folder: Path) -> Iterator[None]:
+    """Turn what writing to the library in ``folder`` raises into one clear line.
+
+    Raises:
+        CannotWrite: an OSError, or LanceDB's RuntimeError for one.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise CannotWrite(
+            f"cannot write to the library {folder}: {_reason(error)}",
+            "free space or check its permissions, then run the same command again; "
+            "what was written before is kept",
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The system's own words; LanceDB quotes them, with the error's number, in its chatter."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None:
+        quoted = re.search(r"\(os error (\d+)\)", str(error))
+        number = int(quoted[1]) if quoted else None
+    if number is not None:
+        return os.strerror(number).lower()
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.sub(r", /\S+\.rs:\d+:\d+", "", text)  # where in its source is nothing to a user

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import FingerprintMismatch, LibraryError, NoSuchPath, NotALibrary
+from .errors import FingerprintMismatch, LibraryError, NoSuchPath, NotALibrary, told_clearly
 from .ingest import Ingest, is_gone
 from .interrupt import Interrupted, Interrupts
 from .lock import writing
@@ -111,6 +111,7 @@ class Library:
 
         Raises:
             NoSuchPath: a path does not exist. LibraryBusy: another process is writing.
+            CannotWrite: the disk is full, or gone; what was written before is kept.
             Interrupted: a KeyboardInterrupt with the ``report`` of what was done.
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
@@ -264,13 +265,8 @@ class Library:
                 f"{self.folder} is no library and not empty: it holds {foreign}",
                 "name another folder with --library",
             )
-        try:
+        with told_clearly(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LibraryError(
-                f"cannot create the library {self.folder}: {error.strerror}",
-                "name another folder with --library",
-            ) from None
         with writing(self.folder):
             self._stamp = read_stamp(self.folder)  # another process may have been faster
             if self._stamp is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import LibraryBusy, LibraryError
+from .errors import LibraryBusy, told_clearly
 
 if sys.platform == "win32":
     import msvcrt
@@ -30,15 +30,10 @@ def writing(folder: Path) -> Iterator[None]:
 
     Raises:
         LibraryBusy: another process holds it; the message says which.
-        LibraryError: the folder cannot be written to.
+        CannotWrite: the folder cannot be written to.
     """
-    try:
+    with told_clearly(folder):
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise LibraryError(
-            f"cannot write to the library {folder}: {error.strerror}",
-            "check its permissions and whether the disk is there",
-        ) from None
     try:
         try:
             _try_lock(descriptor)
@@ -49,8 +44,9 @@ def writing(folder: Path) -> Iterator[None]:
                 f"the library {folder} is being written by {name}",
                 "wait for it to finish; searching works meanwhile",
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        with told_clearly(folder):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
     finally:
         os.close(descriptor)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import NotALibrary
+from .errors import NotALibrary, told_clearly
 
 SCHEMA = 1
 FILE = "library.json"
@@ -72,9 +72,10 @@ def read_stamp(folder: Path) -> Stamp | None:
 
 def write_stamp(folder: Path, stamp: Stamp) -> None:
     """Write the stamp so that a reader sees the old one or the new one, never half of it."""
-    unfinished = folder / (FILE + ".new")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(stamp), indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(folder / FILE)
+    with told_clearly(folder):
+        unfinished = folder / (FILE + ".new")
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(stamp), indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(folder / FILE)

@@ -12,6 +12,7 @@ behind is moments that no row names: readers never see them, and the next writer
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -26,6 +27,8 @@ os.environ.setdefault("LANCEDB_LOG", "error")  # it warns of every table it crea
 
 import lancedb
 import pyarrow as pa
+
+from .errors import told_clearly
 
 State = Literal["ok", "partial", "bad"]
 Floats = NDArray[np.float32]
@@ -144,16 +147,20 @@ class Store:
     """The tables of one library folder."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         database = self._database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._videos = database.open_table("videos")
         self._moments = database.open_table("moments")
 
     @classmethod
     def create(cls, folder: Path, size: int) -> Store:
-        """Empty tables in ``folder``; what a killed creation left there is replaced."""
-        database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
-        database.create_table("videos", schema=VIDEOS, mode="overwrite")
-        database.create_table("moments", schema=moments_schema(size), mode="overwrite")
+        """Empty tables in ``folder``; what an unfinished creation left there is replaced."""
+        with told_clearly(folder):
+            database = lancedb.connect(folder)
+            for name, schema in (("videos", VIDEOS), ("moments", moments_schema(size))):
+                if (left := folder / f"{name}.lance").exists():
+                    shutil.rmtree(left)  # LanceDB cannot overwrite a table it cannot read
+                database.create_table(name, schema=schema)
         return cls(folder)
 
     @property
@@ -207,18 +214,23 @@ class Store:
         return np.unique(table.column("take").to_numpy())
 
     def commit(self, takes: Mapping[int, Sequence[Moment]], videos: Iterable[Video]) -> None:
-        """Write new takes, then the rows of ``videos``, old ones replaced by path."""
-        if any(takes.values()):
-            self._moments.add(self._moments_table(takes))
-        rows = list({video.path: video for video in videos}.values())
-        if rows:
-            columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-            (
-                self._videos.merge_insert("path")
-                .when_matched_update_all()
-                .when_not_matched_insert_all()
-                .execute(pa.table(columns, schema=VIDEOS))
-            )
+        """Write new takes, then the rows of ``videos``, old ones replaced by path.
+
+        Raises:
+            CannotWrite: as every method that writes.
+        """
+        with told_clearly(self._folder):
+            if any(takes.values()):
+                self._moments.add(self._moments_table(takes))
+            rows = list({video.path: video for video in videos}.values())
+            if rows:
+                columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+                (
+                    self._videos.merge_insert("path")
+                    .when_matched_update_all()
+                    .when_not_matched_insert_all()
+                    .execute(pa.table(columns, schema=VIDEOS))
+                )
 
     def _moments_table(self, takes: Mapping[int, Sequence[Moment]]) -> pa.Table:
         schema = self._moments.schema
@@ -235,7 +247,8 @@ class Store:
     def forget(self, paths: Iterable[str]) -> None:
         """Delete the rows of these keys; their moments go with ``drop_orphans``."""
         for condition in _conditions("path", (_quoted(path) for path in paths)):
-            self._videos.delete(condition)
+            with told_clearly(self._folder):
+                self._videos.delete(condition)
 
     def drop_orphans(self) -> int:
         """Delete the moments that no row of ``videos`` names; returns the number of their takes.
@@ -245,18 +258,21 @@ class Store:
         named = {video.take for video in self.videos()}
         orphans = [take for take in self.takes().tolist() if take not in named]
         for condition in _conditions("take", map(str, orphans)):
-            self._moments.delete(condition)
+            with told_clearly(self._folder):
+                self._moments.delete(condition)
         return len(orphans)
 
     def drop_moments(self, size: int) -> None:
         """Delete all moments; those to come have vectors of ``size`` elements."""
         schema = moments_schema(size)
-        self._moments = self._database.create_table("moments", schema=schema, mode="overwrite")
+        with told_clearly(self._folder):
+            self._moments = self._database.create_table("moments", schema=schema, mode="overwrite")
 
     def compact(self) -> None:
         """Merge the small files of many commits, and drop versions no reader can still be using."""
-        for table in (self._videos, self._moments):
-            table.optimize(cleanup_older_than=KEPT)
+        with told_clearly(self._folder):
+            for table in (self._videos, self._moments):
+                table.optimize(cleanup_older_than=KEPT)
 
 
 def _quoted(text: str) -> str:
