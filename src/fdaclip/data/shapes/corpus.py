@@ -124,9 +124,9 @@ def _camera(rng: np.random.Generator) -> Camera:
     kind = rng.choice(["still", "still", "still", "pan", "shake", "zoom"])
     if kind == "pan":
         angle = rng.uniform(0, 2 * np.pi)
-        return Camera("pan", 6 * float(np.cos(angle)), 6 * float(np.sin(angle)))
+        return Camera("pan", 5 * float(np.cos(angle)), 5 * float(np.sin(angle)))
     if kind == "shake":
-        dx, dy, phase = rng.uniform(1, 3), rng.uniform(1, 3), rng.uniform(0, 2 * np.pi)
+        dx, dy, phase = rng.uniform(1, 2), rng.uniform(1, 2), rng.uniform(0, 2 * np.pi)
         return Camera("shake", float(dx), float(dy), float(phase))
     return Camera("zoom") if kind == "zoom" else Camera()
 

@@ -151,14 +151,14 @@ def _unit_form(form: str) -> list[NDArray[np.float64]]:
     if form == "circle":
         return [_polygon([1.1] * 32)]
     if form == "ring":
-        return [_polygon([1.2] * 32), _polygon([0.7] * 32)]
+        return [_polygon([1.15] * 32), _polygon([0.65] * 32)]
     if form == "triangle":
-        return [_polygon([1.45] * 3, turn=-math.pi / 2) + np.array([0, 0.25])]
+        return [_polygon([1.3] * 3, turn=-math.pi / 2) + np.array([0, 0.2])]
     if form == "bar":
-        return [_box(1.3, 0.4)]
+        return [_box(1.15, 0.36)]
     if form == "pillar":
-        return [_box(0.4, 1.3)]
-    arm, width = 1.25, 0.35
+        return [_box(0.36, 1.15)]
+    arm, width = 1.15, 0.33
     quarter = [(width, arm), (width, width), (arm, width)]
     corners = [*quarter]
     for _ in range(3):  # turn by 90 degrees, clockwise from the last
