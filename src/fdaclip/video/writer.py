@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 
@@ -59,13 +60,17 @@ def write_video(
             context.color_range = 1  # limited
             if keyframe_interval is not None:
                 context.gop_size = keyframe_interval
+            reformatter = VideoReformatter()  # one for all: its tables cost more than a small frame
             for number, rgb in enumerate(chain([first], remaining)):
                 padded = np.pad(
                     _checked(rgb, first.shape), ((0, height % 2), (0, width % 2), (0, 0)), "edge"
                 )
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format="rgb24")
-                frame = frame.reformat(
-                    format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+                frame = reformatter.reformat(
+                    frame,
+                    format="yuv420p",
+                    dst_colorspace=Colorspace.ITU709,
+                    dst_color_range="MPEG",
                 )
                 frame.pts, frame.time_base = number, 1 / exact_rate
                 container.mux(stream.encode(frame))
