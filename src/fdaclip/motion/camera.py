@@ -143,7 +143,7 @@ def align(partner: Luma, transform: Transform) -> tuple[Luma, NDArray[np.uint8]]
         partner,
         transform,
         size,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     inner = np.zeros_like(partner)

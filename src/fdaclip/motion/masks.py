@@ -19,6 +19,7 @@ from .luma import Luma, luma, mask_size, picture_box
 Kind = Literal["moving", "still", "cut"]
 
 LIGHT = 0.5  # of the brightness: a larger common change is no flicker but a cut or a flash
+EDGE = 0.25  # px by which an aligned edge may be off: tracking, interpolation and codec leave that
 STEPS = 4  # differences are counted in quarters of a luma level, up to 63 levels
 
 
@@ -175,6 +176,9 @@ def difference_of(
     Anything between no change and the common change is forgiven: bright parts saturate, and a lamp
     seldom lights everything alike.
 
+    An aligned partner (one that comes with ``covered``) may be off by a fraction of a pixel: what
+    that makes of the frame's own edges is forgiven too.
+
     The blur tells motion from noise, the difference itself tells where motion ends: both must be
     high, so a region does not bleed over its outline.
     """
@@ -184,6 +188,9 @@ def difference_of(
     if gain or offset:
         light = gain * base + offset
         difference -= difference.clip(np.minimum(light, 0), np.maximum(light, 0))
+    if covered is not None:
+        slack = EDGE * edge_contrast(frame)
+        difference -= difference.clip(-slack, slack)
     sharp: NDArray[np.float32] = np.abs(difference)
     sigma = config.blur * min(frame.shape)
     if sigma < 0.2:  # px: less does nothing
@@ -191,6 +198,12 @@ def difference_of(
     smooth: Any = cv2.GaussianBlur(difference, (0, 0), sigma)
     both: NDArray[np.float32] = np.minimum(sharp, np.abs(smooth))
     return both
+
+
+def edge_contrast(frame: Luma) -> NDArray[np.float32]:
+    """How much a picture changes within a pixel of each place, luma levels, float32 [h,w]."""
+    gradient: Any = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    return gradient.astype(np.float32)  # type: ignore[no-any-return]
 
 
 def lighting(
