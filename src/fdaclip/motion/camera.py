@@ -32,6 +32,7 @@ WINDOW = 9  # px of the half-sized frame that are matched round a corner
 ZOOM, TURN = 1.33, 0.35  # times and radians between frame and partner: more is a false fit
 STEEP = 24  # luma levels between neighbours: texture on which a moving camera would show
 STANDING = 0.25  # of the texture may differ while the camera stands
+QUIET = 0.25  # luma levels: borders that differ by less on average show no camera motion
 BORDER = 0.12  # width of the border band, of the short side
 
 
@@ -167,6 +168,7 @@ def explains(
 ) -> bool:
     """Does the alignment lower the difference, along the borders and over the whole frame?
 
+    Borders that hardly differ (a plain ground) cannot tell of a camera: what was fitted is a mover.
     Both differences are capped, so that a mover or an occlusion, large but local, does not decide.
     """
     if cv2.countNonZero(covered) < 0.4 * covered.size:
@@ -182,4 +184,7 @@ def explains(
 
     old_border, old = totals(before)
     new_border, new = totals(after)
+    border = cv2.countNonZero(covered) - cv2.countNonZero(covered[middle])
+    if old_border < QUIET * border:
+        return False
     return new_border < 0.8 * old_border and new < 0.8 * old
