@@ -201,7 +201,7 @@ def _print(result: dict[str, Any], out: Path, page: Path) -> None:
     click.echo(f"  {'best possible without motion':36s} {result['blind_bound']:8.1f}")
     click.echo(f"\nresults  {out / 'results.json'}")
     click.echo(f"page     {page}")
-    click.echo(f"search   fdaclip search --library {out / 'library'} “a red bar goes up quickly”")
+    click.echo(f"search   fdaclip search --library {out / 'library'} 'a red bar goes up quickly'")
     say(f"done in {clock(result['seconds'])}")
 
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .luma import Luma
+from .luma import Luma, edge_contrast
 
 Transform = NDArray[np.float32]  # [2, 3]: frame pixel (x, y, 1) -> partner pixel
 
@@ -46,8 +46,7 @@ def stands(frame: Luma, difference: NDArray[np.float32], floor: float) -> bool:
     Spares the tracking on static cameras. Zooms and turns leave the middle alone, so the border
     band must be quiet by itself.
     """
-    steep: Any = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    texture: Any = cv2.threshold(steep, STEEP, 1, cv2.THRESH_BINARY)[1]
+    texture: Any = cv2.threshold(edge_contrast(frame), STEEP, 1, cv2.THRESH_BINARY)[1]
     unsteady: Any = cv2.threshold(difference, floor / 2, 1, cv2.THRESH_BINARY)[1]
     unsteady = texture & unsteady.astype(np.uint8)
     band = border_width(frame.shape)

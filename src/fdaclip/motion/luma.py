@@ -43,3 +43,10 @@ def picture_box(frame: Luma, partner: Luma) -> tuple[slice, slice]:
         height, width = frame.shape
         return slice(0, height), slice(0, width)
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def edge_contrast(frame: Luma) -> Luma:
+    """How much a picture changes within a pixel of each place, luma levels, uint8 [h,w]."""
+    return cv2.morphologyEx(  # type: ignore[return-value]
+        frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
+    )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import camera
 from .config import MotionConfig
-from .luma import Luma, luma, mask_size, picture_box
+from .luma import Luma, edge_contrast, luma, mask_size, picture_box
 
 Kind = Literal["moving", "still", "cut"]
 
@@ -189,7 +189,7 @@ def difference_of(
         light = gain * base + offset
         difference -= difference.clip(np.minimum(light, 0), np.maximum(light, 0))
     if covered is not None:
-        slack = EDGE * edge_contrast(frame)
+        slack = EDGE * edge_contrast(frame).astype(np.float32)
         difference -= difference.clip(-slack, slack)
     sharp: NDArray[np.float32] = np.abs(difference)
     sigma = config.blur * min(frame.shape)
@@ -198,12 +198,6 @@ def difference_of(
     smooth: Any = cv2.GaussianBlur(difference, (0, 0), sigma)
     both: NDArray[np.float32] = np.minimum(sharp, np.abs(smooth))
     return both
-
-
-def edge_contrast(frame: Luma) -> NDArray[np.float32]:
-    """How much a picture changes within a pixel of each place, luma levels, float32 [h,w]."""
-    gradient: Any = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return gradient.astype(np.float32)  # type: ignore[no-any-return]
 
 
 def lighting(

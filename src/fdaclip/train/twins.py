@@ -43,7 +43,7 @@ RECIPE = Recipe(
 class Corpus:
     """Prepared clips on disk, and the sentences of each.
 
-    ``train`` and ``test`` are .npy files of uint8 [V,T,4,S,S]: workers map them into memory.
+    ``train`` and ``test`` are .npy files of uint8 [V,T,4,S,S], read by each worker.
     """
 
     train: Path
