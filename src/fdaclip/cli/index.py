@@ -57,7 +57,7 @@ def command(
     """
     from fdaclip.library import Interrupted
 
-    from .models import open_for_adding
+    from .encoders import open_for_adding
     from .progress import progress
 
     opened = open_for_adding(library, model, download)

@@ -36,7 +36,7 @@ def command(
 
     The score is the cosine of sentence and moment. Files that are missing are not searched.
     """
-    from .models import open_for_searching
+    from .encoders import open_for_searching
 
     query = " ".join(sentence)
     opened = open_for_searching(library, model)
