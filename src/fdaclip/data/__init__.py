@@ -1,5 +1,19 @@
-"""Text-video datasets: one record type and one reader per corpus."""
+"""Text-video datasets: one record type and one reader per benchmark, and their frames."""
 
-from fdaclip.data.records import Record
+from fdaclip.data.augmentation import Augmentation
+from fdaclip.data.clips import Clips, View
+from fdaclip.data.errors import DataError, StaleCache
+from fdaclip.data.frames import Frames
+from fdaclip.data.records import Dataset, Dropped, Record
 
-__all__ = ["Record"]
+__all__ = [
+    "Augmentation",
+    "Clips",
+    "DataError",
+    "Dataset",
+    "Dropped",
+    "Frames",
+    "Record",
+    "StaleCache",
+    "View",
+]

@@ -1,4 +1,7 @@
-"""From records to the arrays a model is trained on."""
+"""From a record to the frames and masks that a model looks at: runs in a worker, needs no torch.
+
+Shapes: T frames of H×W pixels, masks h×w, S×S what the model sees.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,14 @@ from numpy.typing import NDArray
 
 from fdaclip.data.records import Record
 from fdaclip.motion import MotionConfig, analyse_motion
-from fdaclip.video import Sampling, open_video
+from fdaclip.video import Clip, Sampling, Truncated, Video, Window, open_video
+
+INSTANT = 1e-6  # s: half the window around a single wanted time
 
 
 @dataclass(frozen=True)
 class Frames:
-    """How a record's file becomes frames with masks; runs in a worker process, needs no torch.
+    """How a record's file becomes frames with masks.
 
     Attributes:
         sampling, motion: which frames, and how their masks are made.
@@ -34,12 +39,109 @@ class Frames:
     short_side: int | None
 
     def __call__(self, job: tuple[Path, float, float | None]) -> NDArray[np.uint8]:
+        """uint8 RGBA [T,4,S,S] of (path, start, end)."""
         path, start, end = job
-        with open_video(path, threads=1) as video:
-            clip = video.clip(
-                start=start, end=end, sampling=self.sampling, short_side=self.short_side
-            )
+        clip = sample(path, start, end, self.sampling, self.short_side)
         return self.preprocess(clip, analyse_motion(clip, self.motion))
+
+
+def sample(
+    path: Path,
+    start: float,
+    end: float | None,
+    sampling: Sampling,
+    short_side: int | None,
+    places: NDArray[np.float64] | None = None,
+) -> Clip:
+    """T frames of [start, end) with their partners; always T.
+
+    A frame that cannot be decoded is replaced by the nearest that can, which is the same video
+    still; a file without any is an error.
+
+    Args:
+        places: float [T] in [0,1), where in its segment each frame is taken; the centre if None.
+
+    Raises:
+        fdaclip.video.VideoError: the file, or this stretch of it, cannot be decoded.
+    """
+    with open_video(path, threads=1) as video:
+        window = within(video, start, end)
+        if places is None:
+            clip = video.clip(
+                start=window.start, end=window.end, sampling=sampling, short_side=short_side
+            )
+        else:
+            clip = at_places(video, window, sampling, short_side, places)
+    return whole(clip, sampling.frames)
+
+
+def within(video: Video, start: float, end: float | None) -> Window:
+    """The part of [start, end) that the video has; an end behind its end is its end.
+
+    Raises:
+        Truncated: the video ends before the stretch begins.
+    """
+    duration = video.duration
+    stop = duration if end is None else min(end, duration)
+    if not start < stop:
+        raise Truncated(
+            video.path,
+            f"ends at {duration:.2f} s, and {start:.2f} s onwards is wanted",
+            "leave it out, or get the whole video",
+        )
+    return Window(start, stop)
+
+
+def at_places(
+    video: Video,
+    window: Window,
+    sampling: Sampling,
+    short_side: int | None,
+    places: NDArray[np.float64],
+) -> Clip:
+    """As `Video.clip`, with each frame taken at `places` (float [T] in [0,1)) of its segment."""
+    segment = window.length / sampling.frames
+    times = window.start + (np.arange(sampling.frames) + places) * segment
+    if sampling.partner == "sampled":
+        found = video.frames_at(times, short_side=short_side)
+        other = next_or_last(len(found.times))
+        rgb, shown = found.rgb, found.times
+        partners, partner_times, lost = rgb[other], shown[other], found.lost
+    else:
+        instants = [Window(t - INSTANT, t + INSTANT) for t in times]
+        single = Sampling(1, sampling.partner)
+        clips = list(video.clips(instants, single, short_side=short_side))
+        rgb, partners = (
+            np.concatenate([getattr(c, n) for c in clips]) for n in ("rgb", "partners")
+        )
+        shown = np.concatenate([c.times for c in clips])
+        partner_times = np.concatenate([c.partner_times for c in clips])
+        sound = {c.start for c in clips}
+        lost = tuple(float(t) for t in times if t - INSTANT not in sound)
+    return Clip(rgb, partners, shown, partner_times, lost, video.path, window.start, window.end)
+
+
+def next_or_last(count: int) -> NDArray[np.int64]:
+    """int [T]: the sampled frame that each is compared with: the next, the last with its former."""
+    other = np.minimum(np.arange(1, count + 1), count - 1)
+    other[-1] = max(count - 2, 0)
+    return other
+
+
+def whole(clip: Clip, frames: int) -> Clip:
+    """The clip with all its frames: what was lost is filled with the nearest frame in time."""
+    if not clip.lost:
+        return clip
+    wanted = np.sort(np.concatenate([clip.times, clip.lost]))
+    at = np.abs(wanted[:, None] - clip.times[None]).argmin(1)
+    assert len(at) == frames
+    return replace(
+        clip,
+        rgb=clip.rgb[at],
+        partners=clip.partners[at],
+        times=clip.times[at],
+        partner_times=clip.partner_times[at],
+    )
 
 
 def load(
