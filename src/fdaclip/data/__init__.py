@@ -1,12 +1,15 @@
 """Text-video datasets: one record type and one reader per benchmark, and their frames."""
 
 from fdaclip.data.augmentation import Augmentation
+from fdaclip.data.benchmarks import DATASETS
 from fdaclip.data.clips import Clips, View
 from fdaclip.data.errors import DataError, StaleCache
 from fdaclip.data.frames import Frames
+from fdaclip.data.load import load_dataset, selection_splits
 from fdaclip.data.records import Dataset, Dropped, Record
 
 __all__ = [
+    "DATASETS",
     "Augmentation",
     "Clips",
     "DataError",
@@ -16,4 +19,6 @@ __all__ = [
     "Record",
     "StaleCache",
     "View",
+    "load_dataset",
+    "selection_splits",
 ]

@@ -98,10 +98,10 @@ class Dataset:
     def hash(self) -> str:
         """SHA-256 of all that decides a figure but the pixels: protocol, names, captions, times.
 
-        The same on another machine with the same files, wherever the videos lie there.
+        The same wherever the videos lie, and for files of another format with the same content.
         """
         digest = hashlib.sha256()
-        head = [self.name, self.split, self.protocol, sorted(self.sources.items()), self.missing]
+        head = [self.name, self.split, self.protocol, self.missing]
         digest.update(json.dumps(head).encode())
         for record in self.records:
             row = [record.name, record.captions, record.start, record.end]
