@@ -34,7 +34,15 @@ def metrics(similarity: ArrayLike, correct: ArrayLike) -> Metrics:
     Args and errors are those of :func:`fdaclip.evaluate.rank_queries`; no query at all is an
     error too.
     """
-    ranks = rank_queries(similarity, correct)
+    return metrics_of(rank_queries(similarity, correct), np.asarray(similarity).shape[1])
+
+
+def metrics_of(ranks: Ranks, candidates: int) -> Metrics:
+    """The metrics of queries that are ranked already, each among so many candidates.
+
+    Raises:
+        ValueError: there is no query.
+    """
     if not len(ranks.mean):
         raise ValueError("there is no query to rank")
     return Metrics(
@@ -44,7 +52,7 @@ def metrics(similarity: ArrayLike, correct: ArrayLike) -> Metrics:
         median_rank=float(np.median(ranks.mean)),
         mean_rank=float(ranks.mean.mean()),
         queries=len(ranks.mean),
-        candidates=np.asarray(similarity).shape[1],
+        candidates=candidates,
         tied=int((ranks.best != ranks.worst).sum()),
     )
 

@@ -54,9 +54,25 @@ def rank_queries(similarity: ArrayLike, correct: ArrayLike) -> Ranks:
     if len(scores) and not right.any(axis=1).all():
         row = int(np.flatnonzero(~right.any(axis=1))[0])
         raise ValueError(f"query {row} has no right answer")
-    lowest = -np.inf if np.issubdtype(scores.dtype, np.floating) else np.iinfo(scores.dtype).min
-    answer = np.where(right, scores, lowest).max(axis=1, keepdims=True, initial=lowest)
-    wrong = ~right
-    above = ((scores > answer) & wrong).sum(axis=1)
-    level = ((scores == answer) & wrong).sum(axis=1)
+    return rank_answers(scores, *np.nonzero(right))
+
+
+def rank_answers(
+    scores: NDArray[np.floating], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> Ranks:
+    """As `rank_queries`, with the right answers as a list of places, and nothing checked.
+
+    No right answer stands above a query's best one, so that all that is counted above it is wrong.
+
+    Args:
+        scores: [Q,V] without NaN.
+        rows, columns: int [A], places of the A right answers in order of rows; all rows occur.
+    """
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    own = scores[rows, columns]  # [A]
+    answer = np.maximum.reduceat(own, starts) if len(starts) else own  # [Q]
+    above = np.count_nonzero(scores > answer[:, None], axis=1)
+    level = np.count_nonzero(scores == answer[:, None], axis=1)
+    if len(starts):
+        level = level - np.add.reduceat((own == answer[rows]).astype(np.intp), starts)
     return Ranks(mean=1.0 + above + level / 2, best=1 + above, worst=1 + above + level)

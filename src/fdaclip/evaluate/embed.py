@@ -1,0 +1,212 @@
+"""Every clip and every sentence through the model, once.
+
+Shapes: V videos, Q sentences, T frames, S×S pixels, E embedding, L tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fdaclip.evaluate.ahead import ClipSource, Look, looks
+from fdaclip.evaluate.embeddings import Embeddings, of_captions
+from fdaclip.evaluate.errors import EvaluationError
+from fdaclip.evaluate.scores import COSINE, Features, Score, taken
+
+if TYPE_CHECKING:
+    from fdaclip.model import Encoder
+
+T = TypeVar("T")
+Progress = Callable[[str, int, int], None]  # "clips" or "sentences", done, in all
+
+
+def embed(
+    model: Encoder,
+    clips: ClipSource,
+    captions: Sequence[Sequence[str]],
+    *,
+    names: Sequence[str] | None = None,
+    bank: Sequence[str] = (),
+    frames: bool = False,
+    batch: int = 1,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Embeddings:
+    """Encode each clip once, however many sentences describe it, and each distinct sentence once.
+
+    Args:
+        model: an `Encoder` of one vector, or an FDACLIP with any head.
+        clips: V clips, uint8 [T,4,S,S] each; `fdaclip.data.Clips`, or arrays.
+        captions: the sentences of each clip; each is a query whose right answer is that clip.
+        names: of the clips; their numbers if None.
+        bank: a querybank for `qb_norm`: sentences of the training split.
+        frames: keep every frame's own vector, for `rerank`.
+        batch: clips or sentences a pass. One gives the vectors that a library holds, to the bit;
+            more is faster on a GPU and equal within rounding.
+        workers: processes that decode ahead of the model; 0 decodes in this one.
+        progress: called with what is encoded, how many are, and of how many.
+
+    Raises:
+        fdaclip.video.VideoError: a file cannot be read; it is named.
+        EvaluationError: the model cannot give `frames`.
+        ValueError: clips, captions and names differ in number, or a clip has no sentence.
+    """
+    names = [str(i) for i in range(len(clips))] if names is None else names
+    if not len(clips) == len(captions) == len(names):
+        raise ValueError(
+            f"{len(clips)} clips, {len(captions)} lists of sentences, {len(names)} names"
+        )
+    sentences, owner = of_captions([tuple(some) for some in captions])
+    told = progress or (lambda what, done, total: None)
+    texts = encode_sentences(model, [*sentences, *bank], batch, told)
+    split = len(sentences)
+    videos, kept, seen = encode_clips(model, clips, frames, batch, workers, told)
+    known = bool(seen) and not np.isnan([look.energy for look in seen]).any()
+    return Embeddings(
+        texts=taken(texts, slice(0, split)),
+        videos=videos,
+        owner=owner,
+        names=tuple(names),
+        captions=sentences,
+        frames=kept,
+        energy=np.array([look.energy for look in seen], np.float32) if known else None,
+        share=np.array([look.share for look in seen], np.float32) if known else None,
+        bank=taken(texts, slice(split, None)) if bank else (),
+    )
+
+
+def encode_clips(
+    model: Encoder, clips: ClipSource, frames: bool, batch: int, workers: int, told: Progress
+) -> tuple[Features, NDArray[np.float32] | None, list[Look]]:
+    """Features of all clips, their frames' vectors if wanted, and their motion (without pixels)."""
+    parts: list[Features] = []
+    kept: list[NDArray[np.float32]] = []
+    motion: list[Look] = []
+    nothing = np.empty(0, np.uint8)
+    for group in groups(looks(clips, workers), batch):
+        rgba = np.stack([one.rgba for one in group])  # [B,T,4,S,S]
+        if frames:
+            of_frames, vectors = frame_vectors(model, rgba)
+            kept.append(of_frames)
+            parts.append((vectors,))
+        else:
+            parts.append(video_features(model, rgba))
+        motion += [Look(nothing, one.energy, one.share) for one in group]
+        told("clips", len(motion), len(clips))
+    if not parts:
+        raise ValueError("there is no clip to encode")
+    return joined(parts), np.concatenate(kept) if kept else None, motion
+
+
+def encode_sentences(
+    model: Encoder, sentences: Sequence[str], batch: int, told: Progress
+) -> Features:
+    """Features of all sentences; a repeated one is encoded once.
+
+    Sentences of about one length share a pass, so that little of it is padding.
+    """
+    each = list(dict.fromkeys(sentences))
+    order = sorted(range(len(each)), key=lambda i: len(each[i].split()))
+    parts = []
+    for group in groups(iter(order), batch):
+        parts.append(text_features(model, [each[i] for i in group]))
+        told("sentences", min(len(parts) * batch, len(each)), len(each))
+    if not parts:
+        raise ValueError("there is no sentence to encode")
+    place = {each[i]: row for row, i in enumerate(order)}
+    return taken(joined(parts), [place[sentence] for sentence in sentences])
+
+
+def video_features(model: Any, rgba: NDArray[np.uint8]) -> Features:
+    """Of clips uint8 [B,T,4,S,S]: what the model's `score` takes, or one vector each, [B,E]."""
+    if not hasattr(model, "video_features"):
+        return (model.encode_rgba(rgba),)
+    import torch
+
+    return inferred(model, lambda: model.video_features(torch.from_numpy(rgba)))
+
+
+def text_features(model: Any, sentences: Sequence[str]) -> Features:
+    """Of B sentences: what the model's `score` takes, or one vector each, [B,E]."""
+    if not hasattr(model, "text_features"):
+        return (model.encode_texts(sentences),)
+    return inferred(model, lambda: model.text_features(**model.tokenize(sentences)))
+
+
+def frame_vectors(
+    model: Any, rgba: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Each frame's own unit vector, [B,T,E], and each clip's, [B,E]; one pass through the tower.
+
+    Raises:
+        EvaluationError: the model has no frames to give, or no single vector for a clip.
+    """
+    if not hasattr(model, "backbone") or is_token_head(model):
+        raise EvaluationError(
+            "re-ranking by the frames needs an FDA-CLIP whose head gives one vector a clip "
+            "(mean or temporal)"
+        )
+    import torch
+    from torch.nn.functional import normalize
+
+    def encode() -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = model.normalise(torch.from_numpy(rgba).to(model.device).flatten(0, 1))
+        features = model.backbone.get_image_features(pixel_values=pixels).pooler_output  # [B·T,E]
+        features = features.view(*rgba.shape[:2], -1)
+        return normalize(features, dim=-1), model.head(features)
+
+    of_frames, vectors = inferred(model, encode)
+    return of_frames, vectors
+
+
+def is_token_head(model: Any) -> bool:
+    """Does its head keep frames and words apart (`ti`, `wti`) instead of making one vector?"""
+    return hasattr(model, "settings") and model.settings.head.kind in ("ti", "wti")
+
+
+def score_of(model: Any, embeddings: Embeddings) -> Score:
+    """How this model compares its features: cosine of vectors, or its head's own interaction."""
+    if not is_token_head(model):
+        return COSINE
+    import torch
+
+    def pair(texts: Features, videos: Features) -> NDArray[np.float32]:
+        sides = [
+            tuple(torch.from_numpy(np.ascontiguousarray(a)).to(model.device) for a in side)
+            for side in (texts, videos)
+        ]
+        return inferred(model, lambda: (model.score(*sides),))[0]
+
+    words, frames = embeddings.texts[0].shape[1], embeddings.videos[0].shape[1]
+    return Score(pair, floats=words * frames)
+
+
+def inferred(model: Any, compute: Callable[[], tuple[Any, ...]]) -> Features:
+    """Tensors of a computation without gradients, as arrays; floats as float32."""
+    from fdaclip.model.fdaclip import inference
+
+    with inference(model):
+        tensors = [tensor.cpu() for tensor in compute()]
+        return tuple(
+            (tensor.float() if tensor.is_floating_point() else tensor).numpy() for tensor in tensors
+        )
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """Features of groups as features of all."""
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def groups(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of so many; the last may be shorter."""
+    group: list[T] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
