@@ -2,6 +2,7 @@
 
 from fdaclip.data.augmentation import Augmentation
 from fdaclip.data.benchmarks import DATASETS
+from fdaclip.data.cache import FrameCache
 from fdaclip.data.clips import Clips, View
 from fdaclip.data.errors import DataError, StaleCache
 from fdaclip.data.frames import Frames
@@ -15,6 +16,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Dropped",
+    "FrameCache",
     "Frames",
     "Record",
     "StaleCache",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fdaclip.data.augmentation import Augmentation, Masked
+from fdaclip.data.cache import FrameCache
 from fdaclip.data.frames import Frames, sample
 from fdaclip.data.records import Dataset, Record
 from fdaclip.motion import analyse_motion
@@ -42,8 +43,17 @@ class Clips:
     looks at, changed at random by the augmentation. Both decode in the process that asks, with a
     decoder of their own, and the object can be sent to workers at no cost.
 
+    Args:
+        cache: where frames are taken from instead of the files; it must hold all records.
+        augmentation: of `draw`; None changes nothing.
+
     Attributes:
         records: in the order of the indices.
+
+    Raises:
+        StaleCache: the cache was made with other frames or masks, or lacks records.
+        ValueError: the augmentation varies frames within their segments, of which the cache has
+            one each.
     """
 
     def __init__(
@@ -51,11 +61,20 @@ class Clips:
         source: Dataset | Sequence[Record],
         frames: Frames,
         *,
+        cache: FrameCache | None = None,
         augmentation: Augmentation | None = None,
     ) -> None:
         self.records = tuple(source.records if isinstance(source, Dataset) else source)
         self.frames = frames
+        self.cache = cache
         self.augmentation = augmentation or Augmentation()
+        if cache is not None:
+            cache.check(frames, self.records)
+            if self.augmentation.segments and cache.positions == 1:
+                raise ValueError(
+                    "segments=True needs several frames a segment, and the cache has one; "
+                    "build it with positions=3, or do without the cache"
+                )
 
     def __len__(self) -> int:
         return len(self.records)
@@ -65,12 +84,16 @@ class Clips:
 
         Raises:
             fdaclip.video.VideoError: the file cannot be decoded; it is named.
+            StaleCache: the cache is damaged.
         """
         return self.view(i).rgba
 
     def view(self, i: int) -> View:
         """As `clips[i]`, with its motion."""
         record, frames = self.records[i], self.frames
+        if self.cache is not None:
+            cached = self.cache.read(record)
+            return View(frames.preprocess(cached, cached), *self.cache.motion_of(record))
         clip = sample(record.path, record.start, record.end, frames.sampling, frames.short_side)
         motion = analyse_motion(clip, frames.motion)
         return View(frames.preprocess(clip, motion), motion.energy, motion.share, motion.kind)
@@ -85,12 +108,18 @@ class Clips:
         Raises:
             fdaclip.video.VideoError: the file cannot be decoded; it is named.
         """
-        record, frames = self.records[i], self.frames
-        places = rng.random(frames.sampling.frames) if self.augmentation.segments else None
+        record = self.records[i]
+        captions = record.captions if caption is None else (caption,)
+        changed = self.augmentation(self._masked(record, rng), rng, captions)
+        return self.frames.preprocess(changed, changed)
+
+    def _masked(self, record: Record, rng: np.random.Generator) -> Masked:
+        """Frames and masks as they come, at places that the augmentation leaves to chance."""
+        frames, varied = self.frames, self.augmentation.segments
+        if self.cache is not None:
+            return self.cache.read(record, rng if varied else None)
+        places = rng.random(frames.sampling.frames) if varied else None
         clip = sample(
             record.path, record.start, record.end, frames.sampling, frames.short_side, places
         )
-        masked = Masked(clip.rgb, analyse_motion(clip, frames.motion).masks)
-        captions = record.captions if caption is None else (caption,)
-        changed = self.augmentation(masked, rng, captions)
-        return frames.preprocess(changed, changed)
+        return Masked(clip.rgb, analyse_motion(clip, frames.motion).masks)
