@@ -22,6 +22,7 @@ VERBS = {
     "status": "Show what a library holds, and which files are bad.",
     "remove": "Forget files; the videos themselves stay.",
     "verify": "Check that a library is sound, and repair it.",
+    "data": "Look at text-video data sets, check their videos, cache their frames.",
     "mask": "Write what moves in a video as an overlay video and a picture strip.",
     "doctor": "Say what is installed, what works, and what is missing.",
     "completion": "Print the completion script of a shell.",

@@ -43,15 +43,15 @@ from fdaclip.data.coded import (
     read_frame,
     read_png,
 )
+from fdaclip.data.content import content_of
 from fdaclip.data.errors import DataError, StaleCache
-from fdaclip.data.frames import Frames, sample
+from fdaclip.data.frames import Frames, Wanted, sample
 from fdaclip.data.records import Record
 from fdaclip.motion import analyse_motion
 from fdaclip.motion.luma import luma, mask_size
 from fdaclip.video.isolated import Finished, Result, work_isolated
 
 FORMAT = 1  # raise it when what is stored of the same clip changes
-PIECE = 2**16  # bytes read at the beginning, the middle and the end of a file to know it again
 TRIED = 8  # clips that an estimate decodes
 
 Progress = Callable[[int, int], None]
@@ -90,7 +90,7 @@ class FrameCache:
     def __init__(
         self,
         folder: str | os.PathLike[str],
-        frames: Frames,
+        frames: Frames | Wanted,
         *,
         positions: int = 1,
         quality: Quality = 95,
@@ -133,7 +133,7 @@ class FrameCache:
         cls,
         folder: str | os.PathLike[str],
         records: Sequence[Record],
-        frames: Frames,
+        frames: Frames | Wanted,
         *,
         positions: int = 1,
         quality: Quality = 95,
@@ -403,17 +403,6 @@ def mask_again(cache: FrameCache, name: str) -> tuple[list[bytes], dict[str, Any
     lumas = np.broadcast_to(read_png(part).reshape(2, count, h, w, 1), (2, count, h, w, 3))
     greys = np.ascontiguousarray(lumas)
     return packed(analyse_motion(Greys(greys[0], greys[1]), cache.motion))
-
-
-def content_of(path: Path) -> str:
-    """A hash of a file's size, beginning, middle and end: the same wherever it lies."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for at in (0, size // 2, max(0, size - PIECE)):
-            file.seek(at)
-            digest.update(file.read(PIECE))
-    return digest.hexdigest()
 
 
 def describe(folder: Path, settings: dict[str, Any]) -> None:

@@ -24,6 +24,15 @@ INSTANT = 1e-6  # s: half the window around a single wanted time
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """Which frames and masks: `Frames` without what the model makes of them."""
+
+    sampling: Sampling
+    motion: MotionConfig
+    short_side: int | None
+
+
+@dataclass(frozen=True)
 class Frames:
     """How a record's file becomes frames with masks.
 

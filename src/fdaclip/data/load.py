@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fdaclip.data import own
-from fdaclip.data.annotations import SHOWN, Annotations, Entry, Read
+from fdaclip.data.annotations import SHOWN, Annotations, Entry, Read, drop
 from fdaclip.data.benchmarks import DATASETS, HELD_OUT_SPLITS, Benchmark
 from fdaclip.data.errors import DataError
-from fdaclip.data.manifest import UNUSABLE, Manifest, open_manifest
+from fdaclip.data.manifest import UNUSABLE, Checked, Manifest, open_manifest
 from fdaclip.data.records import Dataset, Dropped, Record
 from fdaclip.data.tree import Tree
 
@@ -55,38 +55,27 @@ def load_dataset(
         DataError: a file is not there or at fault, the counts are not the published ones, or videos
             are missing. It says which, where they were sought, and what to do.
     """
-    tree = Tree(Path(root))
-    if own.is_own(name):
-        files = Annotations(tree, ())
-        read, split, protocol = read_own(files, Path(name), split)
-        name = Path(name).name
-    else:
-        benchmark = benchmark_of(name)
-        files = Annotations(tree, benchmark.folders)
-        protocol = benchmark.protocol(protocol)
-        split = benchmark.split(protocol, split)
-        read = read_benchmark(files, benchmark, protocol, split, allow_missing)
-    if read.lacking and need_captions:
-        raise read.lacking
-    entries, dropped = read.entries, list(read.dropped)
+    found = plan(name, root, split, protocol, allow_missing=allow_missing, videos=videos)
+    if found.lacking and need_captions:
+        raise found.lacking
+    entries, dropped = found.entries, found.dropped
     missing: tuple[str, ...] = ()
-    place = Tree(Path(videos)) if videos else tree
-    paths = [place.root / entry.files[0] for entry in entries]
+    paths = [found.place.root / entry.files[0] for entry in entries]
     if need_videos:
-        manifest = open_manifest(place.root)
-        found = [seek(place, manifest, entry) for entry in entries]
-        missing = tuple(e.name for e, path in zip(entries, found, strict=True) if path is None)
-        if missing:
-            what = f"of {len(entries):,} videos of {name} {split}"
-            bad = {e.name for e in entries if e.name in missing and place.videos(e.files)}
-            explain_missing(missing, bad, what, place.root, allow_missing)
-            dropped += note_missing(missing, bad)
-        kept = [(e, p) for e, p in zip(entries, found, strict=True) if p is not None]
+        manifest = open_manifest(found.place.root)
+        sought = [seek(found.place, manifest, entry) for entry in entries]
+        kept = [(e, p) for e, p in zip(entries, sought, strict=True) if p is not None]
+        if len(kept) < len(entries):
+            lost = [e for e, path in zip(entries, sought, strict=True) if path is None]
+            unusable = {e.name for e in lost if found.place.videos(e.files)}
+            missing = tuple(e.name for e in lost)
+            explain_missing(found, missing, unusable, allow_missing)
+            dropped = dropped + note_missing(missing, unusable)
         entries, paths = [e for e, _ in kept], [p for _, p in kept]
     return Dataset(
-        name=name,
-        split=split,
-        protocol=protocol,
+        name=found.name,
+        split=found.split,
+        protocol=found.protocol,
         records=tuple(
             Record(e.name, path, e.captions, e.start, e.end)
             for e, path in zip(entries, paths, strict=True)
@@ -95,7 +84,62 @@ def load_dataset(
         seconds=tuple(e.seconds for e in entries),
         dropped=tuple(dropped),
         missing=missing,
+        sources=found.sources,
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A split as the annotation files have it; no video has been looked for yet.
+
+    Attributes:
+        name, split, protocol, dropped, sources: as `Dataset`'s.
+        entries: the videos, in the order of the files.
+        lacking: the error to raise where captions are needed and their file is not there.
+        place: where the videos are to be found.
+    """
+
+    name: str
+    split: str
+    protocol: str
+    entries: list[Entry]
+    dropped: list[Dropped]
+    sources: dict[str, str]
+    lacking: DataError | None
+    place: Tree
+
+
+def plan(
+    name: str,
+    root: Folder,
+    split: str,
+    protocol: str | None = None,
+    *,
+    allow_missing: bool = False,
+    videos: Folder | None = None,
+) -> Plan:
+    """Read the annotation files; arguments and errors as `load_dataset`'s."""
+    tree = Tree(Path(root))
+    if own.is_own(name):
+        files = Annotations(tree, ())
+        read, protocol = read_own(files, Path(name), split), "own"
+        name = Path(name).name
+    else:
+        benchmark = benchmark_of(name)
+        name = benchmark.name
+        files = Annotations(tree, benchmark.folders)
+        protocol = benchmark.protocol(protocol)
+        split = benchmark.split(protocol, split)
+        read = read_benchmark(files, benchmark, protocol, split, allow_missing)
+    return Plan(
+        name=name,
+        split=split,
+        protocol=protocol,
+        entries=read.entries,
+        dropped=read.dropped,
         sources=dict(files.sources),
+        lacking=read.lacking,
+        place=Tree(Path(videos)) if videos else tree,
     )
 
 
@@ -128,13 +172,12 @@ def selection_splits(name: str, protocol: str | None = None) -> tuple[str, str]:
     return ("train", "val") if has else ("fit", "held_out")
 
 
-def read_own(files: Annotations, path: Path, split: str) -> tuple[Read, str, str]:
-    """Of a file of one's own: what was read, the split, and what stands for the protocol."""
+def read_own(files: Annotations, path: Path, split: str) -> Read:
+    """A split of a file of one's own, or a part of its train (or of all of it)."""
     there = own.splits(files, path)
     if split in there or split not in HELD_OUT_SPLITS:
-        return own.read(files, path, split), split, "own"
-    whole = own.read(files, path, own.ALL if there == [own.ALL] else "train")
-    return part(whole, split), split, "own"
+        return own.read(files, path, split)
+    return part(own.read(files, path, own.ALL if there == [own.ALL] else "train"), split)
 
 
 def read_benchmark(
@@ -199,44 +242,40 @@ def shuffled(name: str) -> str:
 
 
 def seek(place: Tree, manifest: Manifest, entry: Entry) -> Path | None:
-    """The video of an entry; one that is known to be of no use only where there is no other."""
-    for path in place.videos(entry.files):
-        known = manifest.of(path)
-        if known is None or known.state not in UNUSABLE:
-            return path
-    return None
+    """The best file of an entry that is not known to be of no use; None where there is none."""
+    return next((p for p in place.videos(entry.files) if usable(manifest.of(p), entry)), None)
+
+
+def usable(known: Checked | None, entry: Entry) -> bool:
+    """Is a file of use for an entry, as far as is known?"""
+    return known is None or (known.state not in UNUSABLE and known.seconds > entry.start)
 
 
 def explain_missing(
-    missing: Sequence[str], bad: set[str], what: str, root: Path, allowed: bool
+    found: Plan, missing: Sequence[str], unusable: Collection[str], allowed: bool
 ) -> None:
     """Raises DataError unless it is allowed and something is left."""
-    absent = [name for name in missing if name not in bad]
-    parts = []
+    absent = [name for name in missing if name not in unusable]
+    of = f"of {len(found.entries):,} videos of {found.name} {found.split} are"
+    told = []
     if absent:
-        parts.append(f"{len(absent):,} {what} are not in {root} or below ({some(absent)})")
-    if bad:
-        parts.append(
-            f"{len(bad):,} {'' if absent else what + ' '}are damaged or too short "
-            f"({some(sorted(bad))})"
-        )
-    message = ", and ".join(parts)
-    everything = int(what.split()[1].replace(",", ""))
-    if len(missing) == everything:
-        raise DataError(message, "give the folder in which the videos lie as --root")
-    if not allowed:
-        raise DataError(message, "--allow-missing goes on without them, and says so in the result")
+        told.append(f"{len(absent):,} {of} not in {found.place.root} or below ({some(absent)})")
+    if unusable:
+        told.append(f"{len(unusable):,} {of} damaged or too short ({some(sorted(unusable))})")
+    if len(missing) == len(found.entries):
+        hint = "give the folder in which the videos lie as --root, or as --videos"
+    elif allowed:
+        return
+    else:
+        hint = "--allow-missing goes on without them, and says so in the result"
+    raise DataError("; ".join(told), hint)
 
 
-def note_missing(missing: Sequence[str], bad: set[str]) -> list[Dropped]:
-    absent = [name for name in missing if name not in bad]
-    notes = []
-    if absent:
-        notes.append(Dropped("videos", len(absent), "not on disk", tuple(absent[:SHOWN])))
-    if bad:
-        shown = tuple(sorted(bad)[:SHOWN])
-        notes.append(Dropped("videos", len(bad), "damaged or too short", shown))
-    return notes
+def note_missing(missing: Sequence[str], unusable: Collection[str]) -> list[Dropped]:
+    absent = [name for name in missing if name not in unusable]
+    return drop("videos", absent, "not on disk") + drop(
+        "videos", sorted(unusable), "damaged or too short"
+    )
 
 
 def some(names: Sequence[str]) -> str:

@@ -100,9 +100,9 @@ class Tree:
             if direct.is_file():
                 return [direct]
             base = name.replace("\\", "/").rsplit("/", 1)[-1]
-            if paths := self._videos.get(stem(base)):
-                exact = [path for path in paths if path.name == base]
-                return exact + [path for path in paths if path.name != base]
+            paths = [path for path in self._videos.get(stem(base), ()) if path.is_file()]
+            if paths:
+                return sorted(paths, key=lambda path: path.name != base)
         return []
 
 
