@@ -24,6 +24,7 @@ VERBS = {
     "verify": "Check that a library is sound, and repair it.",
     "data": "Look at text-video data sets, check their videos, cache their frames.",
     "mask": "Write what moves in a video as an overlay video and a picture strip.",
+    "eval": "Measure a model on a dataset, or test whether two results differ.",
     "doctor": "Say what is installed, what works, and what is missing.",
     "completion": "Print the completion script of a shell.",
 }

@@ -95,7 +95,7 @@ class Comparison:
         """In words."""
         d = self.decisive
         figures = (
-            f"text-to-video R@1 is {d.a:.1f} for {self.a} and {d.b:.1f} for {self.b}, a difference "
+            f"Text-to-video R@1 is {d.a:.1f} for {self.a} and {d.b:.1f} for {self.b}, a difference "
             f"of {d.difference:+.1f} points (95 % interval {d.low:+.1f} to {d.high:+.1f}, "
             f"{probability(d.p)}, {self.queries:,} queries of {self.videos:,} videos)"
         )
