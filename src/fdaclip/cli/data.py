@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,7 @@ import click
 from .output import OK, SOME_BAD, clock, is_terminal, json_option, print_json, printable, say, size
 
 if TYPE_CHECKING:
+    from fdaclip.data import Dropped
     from fdaclip.data.check import Report
     from fdaclip.data.summary import Spread, Summary
 
@@ -46,17 +47,27 @@ def dataset_options(command: F) -> F:
             "--protocol",
             help='Such as "1k-A 7k", or a part of it that is unambiguous. Default: the first.',
         ),
-        click.option("--split", default="test", show_default=True, help="train, val, test, …"),
+        click.option(
+            "--split",
+            callback=lambda ctx, _, split: split or usual_split(ctx.params["name"]),
+            help="train, val, test, …  [default: test; of a file of one's own: all]",
+        ),
         click.option(
             "--root",
             type=folder,
             default=".",
             help="Folder with the annotation files, at any depth.  [default: this folder]",
         ),
-        click.argument("name"),
+        click.argument("name", is_eager=True),
     ):
         command = add(command)
     return command
+
+
+def usual_split(name: str) -> str:
+    from fdaclip.data.own import ALL, is_own
+
+    return ALL if is_own(name) else "test"
 
 
 @click.group(short_help="Look at text-video data sets, check their videos, cache their frames.")
@@ -94,11 +105,16 @@ def info(
             click.echo(f"\n{title}")
             for line in histogram(values, unit):
                 click.echo(f"  {line}")
-    for dropped in summary.dropped:
-        click.echo(f"\n{printable(str(dropped))}" if dropped == summary.dropped[0] else dropped)
+    tell(found.dropped)
     if summary.lacking:
         say(f"no captions: {printable(summary.lacking)}")
     return OK
+
+
+def tell(dropped: Sequence[Dropped]) -> None:
+    """What the files hold and the split does not, a line each, on stderr."""
+    for note in dropped:
+        say(printable(str(note)))
 
 
 def describe(summary: Summary) -> str:
@@ -160,6 +176,7 @@ def check(
     from fdaclip.data.load import plan
 
     found = plan(name, root, split, protocol, allow_missing=True, videos=videos)
+    tell(found.dropped)
     with steps("videos") as progress:
         report = check(
             found, workers=processes, every_frame=every_frame, again=again, progress=progress
@@ -273,6 +290,7 @@ def cache(
         allow_missing=allow_missing,
         need_captions=False,
     )
+    tell(dataset.dropped)
     wanted = Wanted(Sampling(frames, partner), MotionConfig(), short_side)
     store = FrameCache(folder, wanted, positions=positions, quality="raw" if raw else quality)
     if only_estimate:
@@ -311,11 +329,14 @@ def about(estimate: Any) -> str:
 def steps(what: str) -> Iterator[Callable[[int, int], None]]:
     """Progress on stderr: a bar for a terminal, a line now and then for a log."""
     began = last = time.monotonic()
+    before: int | None = None  # what was done before this run
 
     def text(done: int, total: int) -> str:
-        elapsed = max(time.monotonic() - began, 1e-9)
-        left = (total - done) * elapsed / max(done, 1)
-        return f"{done:,}/{total:,} {what} · {done / elapsed:.1f}/s · {clock(round(left))} left"
+        nonlocal before
+        before = done - 1 if before is None else before
+        rate = (done - before) / max(time.monotonic() - began, 1e-9)
+        left = (total - done) / max(rate, 1e-9)
+        return f"{done:,}/{total:,} {what} · {rate:.1f}/s · {clock(round(left))} left"
 
     if not is_terminal():
 

@@ -28,7 +28,7 @@ NAMES = {
     "split": ("split", "subset"),
 }
 ALL = "all"
-Row = tuple[int, dict[str, Any]]  # line or row number, its cells
+Row = tuple[int, dict[str, Any]]  # line or row number, its cells by the names of NAMES
 
 
 def is_own(name: str) -> bool:
@@ -38,11 +38,8 @@ def is_own(name: str) -> bool:
 
 def splits(files: Annotations, path: Path) -> list[str]:
     """The names in the column ``split``, in their order; ``all`` alone where there is none."""
-    rows = list(read_rows(files, path))
-    column = columns(path, rows).get("split")
-    if column is None:
-        return [ALL]
-    return list(dict.fromkeys(str(cells.get(column, "")).strip() for _, cells in rows))
+    named = dict.fromkeys(belongs_to(cells) for _, cells in read_rows(files, path))
+    return [name for name in named if name] or [ALL]
 
 
 def read(files: Annotations, path: Path, split: str) -> Read:
@@ -52,40 +49,33 @@ def read(files: Annotations, path: Path, split: str) -> Read:
         DataError: the file cannot be read, lacks a column or the split, or a row is at fault; the
             row is named.
     """
-    rows = list(read_rows(files, path))
-    column = columns(path, rows)
-    if "split" not in column and split != ALL:
+    rows = read_rows(files, path)
+    there = dict.fromkeys(belongs_to(cells) for _, cells in rows)
+    if split != ALL and split not in there:
+        has = ", ".join(name for name in there if name)
         raise DataError(
-            f"{path} has no column split, so it has no split {split!r}",
-            "give it a column split, or ask for the split all",
+            f"{path} has no row of the split {split!r}",
+            f"its splits: {has}" if has else "it has no column split; ask for the split all",
         )
     merged: dict[tuple[str, float, float | None], list[str]] = {}
     empty: list[str] = []
-    seen: set[str] = set()
     for number, cells in rows:
-        if "split" in column:
-            belongs = str(cells.get(column["split"], "")).strip()
-            seen.add(belongs)
-            if split not in (ALL, belongs):
-                continue
+        if split not in (ALL, belongs_to(cells)):
+            continue
         where = f"{path} row {number}"
-        video = str(cells.get(column["video"]) or "").strip()
+        video = str(cells.get("video") or "").strip()
         if not video:
             raise DataError(f"{where} names no video")
-        start = seconds(cells.get(column.get("start", "")), where) or 0.0
-        end = seconds(cells.get(column.get("end", "")), where)
+        start = seconds(cells.get("start"), where) or 0.0
+        end = seconds(cells.get("end"), where)
         if start < 0 or (end is not None and end <= start):
-            raise DataError(f"{where}: a stretch from {start:g} to {end} s is none")
-        value = cells.get(column["caption"])
-        texts = value if isinstance(value, list) else ["" if value is None else value]
-        tidy = clean(texts)
-        if not tidy:
+            raise DataError(f"{where}: a stretch from {start:g} to {shown(end)} s is none")
+        value = cells.get("caption")
+        tidy = clean(value if isinstance(value, list) else ["" if value is None else value])
+        if tidy:
+            merged.setdefault((video, start, end), []).extend(tidy)
+        else:
             empty.append(video)
-            continue
-        merged.setdefault((video, start, end), []).extend(tidy)
-    if not merged:
-        has = ", ".join(sorted(seen - {""})) or "none"
-        raise DataError(f"{path} has no row of the split {split!r}", f"its splits: {has}")
     entries = [
         Entry(
             name=video if (start, end) == (0.0, None) else f"{video}[{start:g}-{shown(end)}]",
@@ -100,7 +90,12 @@ def read(files: Annotations, path: Path, split: str) -> Read:
     return Read(entries, drop("rows", empty, "without a caption"))
 
 
+def belongs_to(cells: dict[str, Any]) -> str:
+    return str(cells.get("split") or "").strip()
+
+
 def shown(end: float | None) -> str:
+    """A time as short as it can be; nothing for the end of the video."""
     return "" if end is None else f"{end:g}"
 
 
@@ -119,34 +114,41 @@ def seconds(value: Any, where: str) -> float | None:
     return number
 
 
-def columns(path: Path, rows: list[Row]) -> dict[str, str]:
-    """Which of the file's columns is which.
+def read_rows(files: Annotations, path: Path) -> list[Row]:
+    """Every row with its number, the header of a table being row 1.
 
     Raises:
         DataError: there is no video or no caption column, or no row.
     """
+    if not path.is_file():
+        raise DataError(f"{path} is not a file")
+    rows = list(raw_rows(files, path))
     if not rows:
         raise DataError(f"{path} has no rows")
-    there = list(dict.fromkeys(key for _, cells in rows for key in cells))
-    tidy = {key.strip().lower(): key for key in reversed(there)}
-    found = {
-        what: next(tidy[name] for name in names if name in tidy)
+    named = [(number, renamed(cells)) for number, cells in rows]
+    there = {what for _, cells in named for what in cells}
+    for what in ("video", "caption"):
+        if what not in there:
+            has = ", ".join(dict.fromkeys(key for _, cells in rows for key in cells))
+            raise DataError(
+                f"{path} has no column {what}, but {has}",
+                f"name one {' or '.join(NAMES[what][:3])}",
+            )
+    return named
+
+
+def renamed(cells: dict[str, Any]) -> dict[str, Any]:
+    """The cells that count, by the names of NAMES; of two names for one, the first that counts."""
+    tidy = {key.strip().lower(): value for key, value in cells.items()}
+    return {
+        what: tidy[next(name for name in names if name in tidy)]
         for what, names in NAMES.items()
         if any(name in tidy for name in names)
     }
-    for what in ("video", "caption"):
-        if what not in found:
-            raise DataError(
-                f"{path} has no column {what}, but {', '.join(there)}",
-                f"name one {' or '.join(NAMES[what][:3])}",
-            )
-    return found
 
 
-def read_rows(files: Annotations, path: Path) -> Iterator[Row]:
-    """Every row with its number, the header of a table being row 1."""
-    if not path.is_file():
-        raise DataError(f"{path} is not a file")
+def raw_rows(files: Annotations, path: Path) -> Iterator[Row]:
+    """Every row as the file has it."""
     if path.suffix.lower() == ".parquet":
         yield from parquet_rows(files, path)
         return

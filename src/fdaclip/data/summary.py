@@ -112,6 +112,8 @@ def histogram(values: Sequence[float], unit: str, width: int = 40, most: int = 1
     step = round_step(float(np.percentile(array, 99) - array.min()) / most)
     first = np.floor(array.min() / step) * step
     last = first + step * (1 + np.floor((np.percentile(array, 99) - first) / step))
+    if last <= array.max() < last + step:  # one more bin holds the rest
+        last += step
     edges = np.append(np.arange(first, last - step / 2, step), last)
     counts = np.histogram(array[array < last], edges)[0]
     above = int((array >= last).sum())
