@@ -36,3 +36,16 @@ def test_clip_of_real_footage_is_exact(path: Path) -> None:
                 np.testing.assert_array_equal(rgb, wanted[round(t, 9)])
                 compared += 1
         assert compared == len(wanted)
+
+
+def test_an_old_x264_is_known_after_a_jump() -> None:
+    """Its version, on which decoding 4:4:4 depends, stands in the first packet alone."""
+    path = CLIPS / "dlc_openfield_mouse.mp4"
+    if not path.exists():
+        pytest.skip("no real footage here")
+    with open_video(path) as video:
+        clip = video.clip(1, start=10, end=12, short_side=64)  # two keyframes into it
+    assert clip.lost == ()
+    with open_video(path) as video:
+        read = next(rgb for t, rgb in video.iter_frames(short_side=64) if t >= clip.times[0] - 1e-9)
+    np.testing.assert_array_equal(clip.rgb[0], read)

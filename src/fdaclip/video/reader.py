@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -79,6 +80,7 @@ class Reader:
         self._count = 0
         self._aimed_at: int | None = None
         self._keys = table.keys if table else None
+        self._introduced = self.stream.codec_context.name != "h264"
         self._stride = self.second
         self._opening()
 
@@ -186,6 +188,7 @@ class Reader:
     def _decode_next(self, tick: int) -> None:
         """Send one packet to the decoder; the sound frames that come out are then ready."""
         packet = self._head.popleft() if self._head else self._read()
+        self._introduced = True
         context = self.stream.codec_context
         if packet is not None and packet.pts is not None:
             if self._may_skip:
@@ -288,6 +291,7 @@ class Reader:
 
     def _jump(self, goal: int) -> int | None:
         """Jump near `goal`; the tick of the keyframe we stand at, None if no keyframe follows."""
+        head = self._head.popleft() if self._head else None
         self._head.clear()
         self._ready.clear()
         self._due.clear()
@@ -298,6 +302,7 @@ class Reader:
         if goal <= self.first or not self._may_jump:
             self._rewind()
             return self.first
+        self._introduce(head)
         try:
             self.container.seek(goal, stream=self.stream)
         except av.FFmpegError:
@@ -313,6 +318,17 @@ class Reader:
                     self._key_offset = max(self._key_offset, packet.pts - packet.dts)
                 return packet.pts
         return None
+
+    def _introduce(self, first: Packet[VideoStream] | None) -> None:
+        """Let the decoder see the first packet of the file once, before it enters it elsewhere.
+
+        x264 tells its version there alone, and FFmpeg decodes the 4:4:4 of old ones accordingly.
+        """
+        if self._introduced or first is None:
+            return
+        self._introduced = True
+        with suppress(av.FFmpegError):
+            self.stream.decode(first)
 
     def _rewind(self) -> None:
         """Stand at the file's first packet; a file that cannot be wound back is opened anew."""
