@@ -13,7 +13,7 @@ import click
 
 from fdaclip import __version__
 
-from .output import ERROR, INTERRUPTED, OK, explain
+from .output import ERROR, INTERRUPTED, OK, USAGE, NothingChosen, explain
 
 VERBS = {
     "demo": "Train, index and search generated videos: the whole job, nothing to download.",
@@ -72,6 +72,9 @@ def run(arguments: list[str]) -> int:
     except click.UsageError as error:
         click.echo(explain(error), err=True)
         return error.exit_code
+    except NothingChosen as choice:
+        click.echo(str(choice), err=True)
+        return USAGE
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED

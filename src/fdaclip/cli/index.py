@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     metavar="NAME|FOLDER",
-    help="The model: a known name, a hub id, or a folder. Default: the library's own; for a new "
-    "library CLIP ViT-B/32, if it is on this machine.",
+    help="The model: a known name, a hub id, a folder, or `starter`, which needs no hub. Default: "
+    "the library's own; for a new library CLIP ViT-B/32 if it is on this machine, else you are "
+    "told what there is to choose.",
 )
 @click.option("--download", is_flag=True, help="Fetch the model if it is not on this machine.")
 @click.option("--retry", is_flag=True, help="Try bad and partial files again.")
@@ -60,7 +61,7 @@ def command(
     from .encoders import open_for_adding
     from .progress import progress
 
-    opened = open_for_adding(library, model, download)
+    opened = open_for_adding(paths, library, model, download)
     try:
         with progress() as show:
             report = opened.add(paths, retry=retry, processes=processes, progress=show)

@@ -27,6 +27,10 @@ class Fault(Exception):
         self.hint = hint
 
 
+class NothingChosen(Exception):
+    """The user must choose first: a text of several lines for people, exit code 2."""
+
+
 def json_option(command: F) -> F:
     """Adds ``--json``: the result as JSON on stdout; the verb's parameter is ``as_json``."""
     return click.option(

@@ -227,7 +227,7 @@ class Library:
     def encoder(self) -> Encoder:
         """The encoder, loaded now if it has not been, and checked against the stamp."""
         if self._encoder is None:
-            from fdaclip.model import FDACLIP, ModelNotFound
+            from fdaclip.model import ModelNotFound, load_encoder
             from fdaclip.motion import MotionConfig
             from fdaclip.video import Sampling
 
@@ -238,7 +238,7 @@ class Library:
                     "give it: --model FOLDER, or Library(path, encoder, model=FOLDER)",
                 )
             try:
-                encoder: Encoder = FDACLIP.from_pretrained(
+                encoder = load_encoder(
                     stamp.model,
                     sampling=Sampling(**stamp.sampling),
                     motion=MotionConfig(**stamp.motion),

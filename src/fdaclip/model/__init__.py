@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .encoder import STARTER as STARTER
     from .encoder import Encoder as Encoder
+    from .encoder import load_encoder as load_encoder
     from .errors import BadCheckpoint as BadCheckpoint
     from .errors import ModelError as ModelError
     from .errors import ModelNotFound as ModelNotFound
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "FDACLIP": "fdaclip",
+    "STARTER": "encoder",
     "ZOO": "zoo",
     "Backbone": "zoo",
     "BadCheckpoint": "errors",
@@ -31,10 +34,12 @@ _MODULE_OF = {
     "Preprocess": "preprocess",
     "UnsupportedModel": "errors",
     "at_hand": "zoo",
+    "load_encoder": "encoder",
     "symmetric_infonce": "losses",
 }
 __all__ = [
     "FDACLIP",
+    "STARTER",
     "ZOO",
     "Backbone",
     "BadCheckpoint",
@@ -44,6 +49,7 @@ __all__ = [
     "Preprocess",
     "UnsupportedModel",
     "at_hand",
+    "load_encoder",
     "symmetric_infonce",
 ]
 

@@ -1,8 +1,9 @@
-"""What a library needs of a model."""
+"""What a library needs of a model, and how one is loaded by name."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from fdaclip.video import Sampling
 
     from .preprocess import Preprocess
+
+STARTER = "starter"  # named where a model is; see `fdaclip.model.starter`
 
 
 class Encoder(Protocol):
@@ -48,3 +51,28 @@ class Encoder(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Sentences → float32 [Q,E], unit length, the same whatever the company."""
         ...
+
+
+def load_encoder(
+    name: str | Path,
+    *,
+    download: bool = False,
+    sampling: Sampling | None = None,
+    motion: MotionConfig | None = None,
+) -> Encoder:
+    """The encoder of this name: ``starter``, or whatever `FDACLIP.from_pretrained` takes.
+
+    Args:
+        download: fetch what is not on this machine; otherwise the network is never touched.
+        sampling, motion: instead of the model's own.
+
+    Raises:
+        ModelNotFound, BadCheckpoint, UnsupportedModel: see there.
+    """
+    if name == STARTER:
+        from .starter import StarterEncoder
+
+        return StarterEncoder(sampling=sampling, motion=motion)
+    from .fdaclip import FDACLIP
+
+    return FDACLIP.from_pretrained(name, download=download, sampling=sampling, motion=motion)

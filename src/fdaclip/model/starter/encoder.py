@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fdaclip.model.encoder import STARTER
 from fdaclip.model.preprocess import Preprocess
 from fdaclip.motion import MotionConfig
 from fdaclip.video import Sampling
@@ -22,8 +23,6 @@ from .classes import class_names, class_vectors, unit
 from .objects import Objects
 from .packages import require_packages
 from .sentences import Sentences
-
-NAME = "starter"  # where a model is named, as a hub id elsewhere
 
 
 class StarterEncoder:
@@ -46,7 +45,7 @@ class StarterEncoder:
         ValueError: a value is out of its range.
     """
 
-    source = NAME
+    source = STARTER
 
     def __init__(
         self,
@@ -106,7 +105,9 @@ class StarterEncoder:
         """
         side = self.preprocess.size
         if rgba.dtype != np.uint8 or rgba.shape[1:] != (4, side, side) or not len(rgba):
-            raise ValueError(f"rgba must be uint8 [T,4,{side},{side}], not {rgba.dtype} {rgba.shape}")
+            raise ValueError(
+                f"rgba must be uint8 [T,4,{side},{side}], not {rgba.dtype} {rgba.shape}"
+            )
         mean: NDArray[np.float32] = self.objects(torch.from_numpy(rgba)).mean(0).numpy()
         return mean
 
