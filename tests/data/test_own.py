@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from fdaclip.data import DataError, load_dataset
+from fdaclip.data import DataError, load_dataset, selection_splits
 
 ROWS: list[dict[str, Any]] = [
     {"video": "a.mp4", "caption": "a cat, asleep", "start": None, "end": None, "split": "train"},
@@ -67,6 +67,12 @@ def test_captions_may_be_lists_and_columns_have_other_names(tmp_path: Path) -> N
     lines(tmp_path / "own.jsonl", rows)
     found = load_dataset(str(tmp_path / "own.jsonl"), tmp_path, "all", need_videos=False)
     assert [record.captions for record in found.records] == [("one", "two"), ("three",)]
+
+
+def test_which_splits_choose_an_epoch(folder: Path) -> None:
+    assert selection_splits(str(folder / "one.csv")) == ("fit", "held_out")
+    table(folder / "val.csv", [*ROWS, {**ROWS[0], "split": "val"}])
+    assert selection_splits(str(folder / "val.csv")) == ("train", "val")
 
 
 def test_rows_without_a_caption_are_dropped_and_told(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class FrameCache:
         self.sampling, self.motion = frames.sampling, frames.motion
         self.short_side = frames.short_side
         self.positions, self.quality = positions, quality
-        self.folder = Path(folder) / mark(self.settings)
+        self.folder = Path(folder).expanduser() / mark(self.settings)
         self.failed: dict[str, str] = {}
         self._pixels = Blobs(self.folder / "pixels")
         self._masks = Blobs(self.folder / f"masks-{mark(asdict(self.motion))}")

@@ -119,10 +119,10 @@ def plan(
     videos: Folder | None = None,
 ) -> Plan:
     """Read the annotation files; arguments and errors as `load_dataset`'s."""
-    tree = Tree(Path(root))
+    tree = Tree(Path(root).expanduser())
     if own.is_own(name):
         files = Annotations(tree, ())
-        read, protocol = read_own(files, Path(name), split), "own"
+        read, protocol = read_own(files, Path(name).expanduser(), split), "own"
         name = Path(name).name
     else:
         benchmark = benchmark_of(name)
@@ -139,7 +139,7 @@ def plan(
         dropped=read.dropped,
         sources=dict(files.sources),
         lacking=read.lacking,
-        place=Tree(Path(videos)) if videos else tree,
+        place=Tree(Path(videos).expanduser()) if videos else tree,
     )
 
 
@@ -162,13 +162,18 @@ def benchmark_of(name: str) -> Benchmark:
 def selection_splits(name: str, protocol: str | None = None) -> tuple[str, str]:
     """(training split, validation split) with which an epoch is chosen without seeing the test.
 
-    ("train", "val") where the protocol has a validation split that it does not test on, else
-    ("fit", "held_out"). The first for a file of one's own, whose splits are its own affair.
+    ("train", "val") where the protocol, or a file of one's own, has a validation split that it does
+    not test on, else ("fit", "held_out").
+
+    Raises:
+        DataError: there is no such data set or protocol.
     """
     if own.is_own(name):
-        return "train", "val"
-    benchmark = benchmark_of(name)
-    has = "val" in benchmark.protocols[benchmark.protocol(protocol)]
+        path = Path(name).expanduser()
+        has = "val" in own.splits(Annotations(Tree(path.parent), ()), path)
+    else:
+        benchmark = benchmark_of(name)
+        has = "val" in benchmark.protocols[benchmark.protocol(protocol)]
     return ("train", "val") if has else ("fit", "held_out")
 
 
