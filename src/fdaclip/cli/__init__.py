@@ -25,6 +25,8 @@ VERBS = {
     "data": "Look at text-video data sets, check their videos, cache their frames.",
     "mask": "Write what moves in a video as an overlay video and a picture strip.",
     "eval": "Measure a model on a dataset, or test whether two results differ.",
+    "train": "Train a model by a recipe, and measure it.",
+    "ablate": "Run a grid of recipes and tabulate it, mean ± deviation over seeds.",
     "doctor": "Say what is installed, what works, and what is missing.",
     "completion": "Print the completion script of a shell.",
 }

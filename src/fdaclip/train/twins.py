@@ -22,12 +22,12 @@ from fdaclip.evaluate import Metrics, evaluate
 from fdaclip.model import FDACLIP
 from fdaclip.train.loop import Step, train
 from fdaclip.train.pairs import Pairs
-from fdaclip.train.recipe import Recipe
+from fdaclip.train.recipe import Training
 from fdaclip.video import Sampling
 
 # From scratch every weight learns, at one rate but for the text tower: it starts as a random code
 # for each word, which the image tower can aim at as long as it holds still.
-RECIPE = Recipe(
+RECIPE = Training(
     steps=900,
     batch=64,
     backbone_lr=2e-3,
@@ -35,8 +35,8 @@ RECIPE = Recipe(
     new_lr=2e-3,
     text_lr=2e-4,
     weight_decay=0.3,
-    shift=1,
 )
+SHIFT = 1  # px by which a clip is moved at random
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def small_model(guidance: Literal["alpha", "none"], seed: int) -> FDACLIP:
 def train_all(
     runs: Sequence[Run],
     corpus: Corpus,
-    recipe: Recipe = RECIPE,
+    recipe: Training = RECIPE,
     *,
     workers: int = 2,
     on_step: Callable[[Run, Step], None] = lambda run, step: None,
@@ -119,9 +119,9 @@ def _start(steps: Any) -> None:
     torch.set_num_threads(1)
 
 
-def _train_one(index: int, run: Run, corpus: Corpus, recipe: Recipe) -> dict[str, Metrics]:
+def _train_one(index: int, run: Run, corpus: Corpus, recipe: Training) -> dict[str, Metrics]:
     model = small_model(run.guidance, run.seed)
-    pairs = Pairs(torch.from_numpy(np.load(corpus.train)), corpus.train_captions)
+    pairs = Pairs(torch.from_numpy(np.load(corpus.train)), corpus.train_captions, SHIFT)
     recipe = replace(recipe, seed=run.seed)
     train(model, pairs, recipe, lambda step: _steps.put((index, step)))
     model.save_pretrained(run.folder)
