@@ -166,6 +166,32 @@ def test_mistakes_are_one_line(
     assert error.startswith("error: ") and message in error
 
 
+def test_a_video_that_cannot_be_read_is_named_or_counted(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films = place / "partly"
+    for i in (0, 1, 2):
+        film(films / f"{i}.mp4", colour=i)
+    (films / "bad.mp4").write_bytes((films / "0.mp4").read_bytes()[:300])
+    table = place / "partly.csv"
+    table.write_text("video,caption\n" + "".join(f"{n}.mp4,clip {n}\n" for n in (0, "bad", 1, 2)))
+    out, file = place / "partly-out", place / "partly.npz"
+    words = ["eval", str(place / "one"), "--data", str(table), "--root", str(films)]
+    words += ["--split", "all", "--out", str(out), "--embeddings", str(file)]
+    for workers in ("0", "1"):
+        assert run([*words, "--workers", workers]) == 1
+        assert "bad.mp4: " in capsys.readouterr().err.splitlines()[-1]
+    assert not file.exists() and not out.exists()
+    assert run([*words, "--workers", "0", "--allow-missing"]) == 0
+    assert "3 videos, 3 queries, 1 videos missing" in capsys.readouterr().out
+    data = Result.load(out).about["data"]
+    assert data["missing"] == ["bad.mp4"] and list(data["unreadable"]) == ["bad.mp4"]
+    assert Embeddings.load(file).names == ("0.mp4", "1.mp4", "2.mp4")
+    assert "1 videos are missing" in (out / "report.html").read_text()
+    assert run([*words, "--workers", "0"]) == 1
+    assert "no vectors of 1 videos that could not be read" in capsys.readouterr().err
+
+
 def test_embeddings_hold_what_made_them(place: Path) -> None:
     file = place / "kept.npz"
     where = ["--out", str(place / "kept"), "--no-page", "--embeddings", str(file)]

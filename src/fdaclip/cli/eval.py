@@ -17,7 +17,7 @@ from .output import Fault, json_option, print_json, printable, say
 if TYPE_CHECKING:
     from fdaclip.data import Dataset
     from fdaclip.evaluate import Comparison, Result
-    from fdaclip.model import FDACLIP
+    from fdaclip.model import Encoder
 
 
 @click.command(short_help="Measure a model on a dataset, or test whether two results differ.")
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-missing",
     is_flag=True,
-    help="Evaluate on the videos that are there; the result says how many are not.",
+    help="Evaluate on the videos that are there and can be read; the result counts the others.",
 )
 @click.option(
     "--out",
@@ -158,6 +158,7 @@ def command(
             file=embeddings,
             batch=batch,
             workers=workers,
+            leave_out=allow_missing,
             resamples=1000 if resamples is None else resamples,
             seed=seed,
             progress=progress,
@@ -182,10 +183,16 @@ def drawn(dataset: Dataset, count: int, seed: int) -> tuple[str, ...]:
     return tuple(Random(seed).sample(sentences, min(count, len(sentences))))
 
 
-def placed(model: FDACLIP, frames: int | None, device: str | None) -> FDACLIP:
+def placed(model: Encoder, frames: int | None, device: str | None) -> Encoder:
     """The model on the device, with so many frames a clip if they are given."""
     import torch
 
+    from fdaclip.model import FDACLIP
+
+    if not isinstance(model, FDACLIP):
+        if frames or device:
+            raise Fault("--frames and --device are for CLIP and FDA-CLIP models")
+        return model
     if frames:
         sampling = replace(model.sampling, frames=frames)
         model.settings = replace(model.settings, sampling=sampling)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -11,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fdaclip.video import VideoError
 
 AHEAD = 3  # clips a worker may be ahead of the model
 
@@ -40,26 +43,34 @@ class Look:
 
 
 def look(clips: ClipSource, index: int) -> Look:
-    """Decode one clip."""
+    """Decode one clip.
+
+    Raises:
+        fdaclip.video.VideoError: its file cannot be read; it is named.
+    """
     if (view := getattr(clips, "view", None)) is None:
         return Look(np.asarray(clips[index]))
     seen = view(index)
     return Look(seen.rgba, float(np.mean(seen.energy)), float(np.mean(seen.share)))
 
 
-def looks(clips: ClipSource, workers: int = 0) -> Iterator[Look]:
-    """All clips in order; with workers, the next ones are decoded while one is encoded.
+def tried(clips: ClipSource, index: int) -> Look | VideoError:
+    """A clip, or why its file cannot be read."""
+    try:
+        return look(clips, index)
+    except VideoError as error:
+        return error
 
-    Raises:
-        fdaclip.video.VideoError: of the first file that cannot be read; it is named.
-    """
+
+def looks(clips: ClipSource, workers: int = 0) -> Iterator[Look | VideoError]:
+    """All clips in order; with workers, the next ones are decoded while one is encoded."""
     if not workers:
-        yield from (look(clips, i) for i in range(len(clips)))
+        yield from (tried(clips, i) for i in range(len(clips)))
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(clips,))
     try:
-        waiting: deque[Future[Look]] = deque()
+        waiting: deque[Future[Look | VideoError]] = deque()
         for i in range(len(clips)):
             waiting.append(pool.submit(_look, i))
             if len(waiting) > AHEAD * workers:
@@ -76,7 +87,8 @@ _clips: ClipSource = ()  # of a worker process
 def _start(clips: ClipSource) -> None:
     global _clips
     _clips = clips
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out work
 
 
-def _look(index: int) -> Look:
-    return look(_clips, index)
+def _look(index: int) -> Look | VideoError:
+    return tried(_clips, index)

@@ -6,6 +6,7 @@ Shapes: V videos, Q sentences, T frames, S×S pixels, E embedding, L tokens.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from fdaclip.evaluate.ahead import ClipSource, Look, looks
 from fdaclip.evaluate.embeddings import Embeddings, of_captions
 from fdaclip.evaluate.errors import EvaluationError
 from fdaclip.evaluate.scores import COSINE, Features, Score, taken
+from fdaclip.video import VideoError
 
 if TYPE_CHECKING:
     from fdaclip.model import Encoder
@@ -33,6 +35,7 @@ def embed(
     frames: bool = False,
     batch: int = 1,
     workers: int = 0,
+    leave_out: bool = False,
     progress: Progress | None = None,
 ) -> Embeddings:
     """Encode each clip once, however many sentences describe it, and each distinct sentence once.
@@ -47,10 +50,12 @@ def embed(
         batch: clips or sentences a pass. One gives the vectors that a library holds, to the bit;
             more is faster on a GPU and equal within rounding.
         workers: processes that decode ahead of the model; 0 decodes in this one.
+        leave_out: go on without the clips whose files cannot be read; `Embeddings.lost` names them.
         progress: called with what is encoded, how many are, and of how many.
 
     Raises:
-        fdaclip.video.VideoError: a file cannot be read; it is named.
+        fdaclip.video.VideoError: a file cannot be read (the first such, unless `leave_out`, or all
+            of them); it is named.
         EvaluationError: the model cannot give `frames`.
         ValueError: clips, captions and names differ in number, or a clip has no sentence.
     """
@@ -59,34 +64,69 @@ def embed(
         raise ValueError(
             f"{len(clips)} clips, {len(captions)} lists of sentences, {len(names)} names"
         )
-    sentences, owner = of_captions([tuple(some) for some in captions])
     told = progress or (lambda what, done, total: None)
+    seen = encode_clips(model, clips, frames, batch, workers, leave_out, told)
+    left = [i for i in range(len(clips)) if i not in seen.lost]
+    sentences, owner = of_captions([tuple(captions[i]) for i in left])
     texts = encode_sentences(model, [*sentences, *bank], batch, told)
     split = len(sentences)
-    videos, kept, seen = encode_clips(model, clips, frames, batch, workers, told)
-    known = bool(seen) and not np.isnan([look.energy for look in seen]).any()
+    known = not np.isnan(seen.energy).any()
     return Embeddings(
         texts=taken(texts, slice(0, split)),
-        videos=videos,
+        videos=seen.features,
         owner=owner,
-        names=tuple(names),
+        names=tuple(names[i] for i in left),
         captions=sentences,
-        frames=kept,
-        energy=np.array([look.energy for look in seen], np.float32) if known else None,
-        share=np.array([look.share for look in seen], np.float32) if known else None,
+        frames=seen.frames,
+        energy=seen.energy if known else None,
+        share=seen.share if known else None,
         bank=taken(texts, slice(split, None)) if bank else (),
+        lost={names[i]: error.reason for i, error in seen.lost.items()},
     )
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """Clips that went through the model.
+
+    Attributes:
+        features: of the clips that could be read. frames: their frames' vectors, if wanted.
+        energy, share: float32, their motion; NaN where not known.
+        lost: why the others could not be read, by index.
+    """
+
+    features: Features
+    frames: NDArray[np.float32] | None
+    energy: NDArray[np.float32]
+    share: NDArray[np.float32]
+    lost: dict[int, VideoError]
+
+
 def encode_clips(
-    model: Encoder, clips: ClipSource, frames: bool, batch: int, workers: int, told: Progress
-) -> tuple[Features, NDArray[np.float32] | None, list[Look]]:
-    """Features of all clips, their frames' vectors if wanted, and their motion (without pixels)."""
+    model: Encoder,
+    clips: ClipSource,
+    frames: bool,
+    batch: int,
+    workers: int,
+    leave_out: bool,
+    told: Progress,
+) -> Encoded:
+    """All clips, decoded ahead and encoded in groups."""
     parts: list[Features] = []
     kept: list[NDArray[np.float32]] = []
-    motion: list[Look] = []
-    nothing = np.empty(0, np.uint8)
-    for group in groups(looks(clips, workers), batch):
+    motion: list[tuple[float, float]] = []
+    lost: dict[int, VideoError] = {}
+
+    def sound() -> Iterator[Look]:
+        for i, one in enumerate(looks(clips, workers)):
+            if isinstance(one, Look):
+                yield one
+            elif leave_out:
+                lost[i] = one
+            else:
+                raise one
+
+    for group in groups(sound(), batch):
         rgba = np.stack([one.rgba for one in group])  # [B,T,4,S,S]
         if frames:
             of_frames, vectors = frame_vectors(model, rgba)
@@ -94,11 +134,12 @@ def encode_clips(
             parts.append((vectors,))
         else:
             parts.append(video_features(model, rgba))
-        motion += [Look(nothing, one.energy, one.share) for one in group]
-        told("clips", len(motion), len(clips))
+        motion += [(one.energy, one.share) for one in group]
+        told("clips", len(motion) + len(lost), len(clips))
     if not parts:
-        raise ValueError("there is no clip to encode")
-    return joined(parts), np.concatenate(kept) if kept else None, motion
+        raise next(iter(lost.values()), ValueError("there is no clip to encode"))
+    energy, share = np.array(motion, np.float32).T
+    return Encoded(joined(parts), np.concatenate(kept) if kept else None, energy, share, lost)
 
 
 def encode_sentences(

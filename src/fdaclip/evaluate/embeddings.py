@@ -37,6 +37,7 @@ class Embeddings:
         energy, share: float32 [V], mean motion energy and mean moving share of the picture over a
             video's frames (`fdaclip.motion.Motion`); None where not known.
         bank: features of the querybank, dimension 0 is B; empty if there is none.
+        lost: videos that could not be read and are left out, name → reason.
         origin: what they were made of and with, as JSON values.
 
     Raises:
@@ -52,6 +53,7 @@ class Embeddings:
     energy: NDArray[np.float32] | None = None
     share: NDArray[np.float32] | None = None
     bank: Features = ()
+    lost: dict[str, str] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class Embeddings:
             "format": FORMAT,
             "names": self.names,
             "captions": self.captions,
+            "lost": self.lost,
             "origin": self.origin,
         }
         arrays["said"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
@@ -127,6 +130,7 @@ class Embeddings:
                 energy=arrays.get("energy"),
                 share=arrays.get("share"),
                 bank=numbered(arrays, "bank"),
+                lost=said["lost"],
                 origin=said["origin"],
             )
         except OSError as error:

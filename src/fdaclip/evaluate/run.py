@@ -26,8 +26,8 @@ from fdaclip.evaluate.scores import Scores
 from fdaclip.evaluate.table import markdown
 
 if TYPE_CHECKING:
-    from fdaclip.data import Clips, Dataset
-    from fdaclip.model import FDACLIP
+    from fdaclip.data import Clips, Dataset, Record
+    from fdaclip.model import Encoder
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
@@ -81,7 +81,7 @@ class Evaluation:
 
 
 def evaluate_dataset(
-    model: FDACLIP,
+    model: Encoder,
     dataset: Dataset,
     *,
     label: str,
@@ -90,6 +90,7 @@ def evaluate_dataset(
     file: str | os.PathLike[str] | None = None,
     batch: int = 1,
     workers: int | None = None,
+    leave_out: bool = False,
     resamples: int = RESAMPLES,
     seed: int = 0,
     progress: Progress | None = None,
@@ -102,24 +103,25 @@ def evaluate_dataset(
         file: embeddings to use instead of encoding; where there is no such file, it is written.
         batch: clips or sentences a pass; see `embed`.
         workers: decoding processes; as many as processors if None.
+        leave_out: go on without videos that cannot be decoded; the result counts them as missing.
         resamples, seed: of the bootstrap.
         progress: called with what is done ("sentences", "clips", "queries", …), how far, and of
             how much.
 
     Raises:
-        fdaclip.video.VideoError: a video cannot be decoded; it is named.
+        fdaclip.video.VideoError: a video cannot be decoded; it is named. Not with `leave_out`.
         BadFile, EvaluationError: the file of embeddings is none, or one of other data or model.
     """
     began = time.monotonic()
     more = more or Extras()
     told = progress or (lambda what, done, total: None)
-    clips = clips_of(dataset, model)
+    clips = clips_of(dataset.records, model)
     origin = {"model": model.fingerprint, "data": dataset.hash}
     if more.bank:
         origin["bank"] = digest(more.bank)
     reused = file is not None and Path(file).exists()
     if file is not None and reused:
-        embeddings = fitting(Embeddings.load(file), origin, more, Path(file))
+        embeddings = fitting(Embeddings.load(file), origin, more, leave_out, Path(file))
     else:
         embeddings = embed(
             model,
@@ -130,6 +132,7 @@ def evaluate_dataset(
             frames=more.rerank > 0,
             batch=batch,
             workers=(os.cpu_count() or 1) if workers is None else workers,
+            leave_out=leave_out,
             progress=told,
         )
         embeddings = replace(embeddings, origin=origin)
@@ -149,7 +152,7 @@ def evaluate_dataset(
         result = result.with_extra(name, note, rankings, resamples=resamples, seed=seed)
     result = result.with_about(
         model=about_model(model, checkpoint),
-        data=about_data(dataset),
+        data=about_data(dataset, embeddings),
         settings={
             "embeddings": f"read from {file}" if reused else "encoded",
             "batch": batch,
@@ -159,18 +162,22 @@ def evaluate_dataset(
         seconds=round(time.monotonic() - began, 1),
         **provenance(),
     )
-    return Evaluation(result, embeddings, scores, clips, model.guidance != "none")
+    guided = getattr(model, "guidance", "alpha") != "none"
+    read = clips_of([r for r in dataset.records if r.name not in embeddings.lost], model)
+    return Evaluation(result, embeddings, scores, read, guided)
 
 
-def clips_of(dataset: Dataset, model: FDACLIP) -> Clips:
-    """The dataset's videos as the model wants them."""
+def clips_of(records: Sequence[Record], model: Encoder) -> Clips:
+    """Videos as the model wants them."""
     from fdaclip.data import Clips, Frames
 
     side = model.preprocess.decode_short_side
-    return Clips(dataset, Frames(model.sampling, model.motion, model.preprocess, side))
+    return Clips(records, Frames(model.sampling, model.motion, model.preprocess, side))
 
 
-def fitting(embeddings: Embeddings, origin: dict[str, str], more: Extras, file: Path) -> Embeddings:
+def fitting(
+    embeddings: Embeddings, origin: dict[str, str], more: Extras, leave_out: bool, file: Path
+) -> Embeddings:
     """The embeddings, if they are of this model and this data, with all that the extras need.
 
     Raises:
@@ -179,6 +186,8 @@ def fitting(embeddings: Embeddings, origin: dict[str, str], more: Extras, file: 
     differ = [what for what, mark in origin.items() if embeddings.origin.get(what) != mark]
     if more.rerank and embeddings.frames is None:
         differ.append("frames")
+    if embeddings.lost and not leave_out:
+        differ.append("lost")
     if not differ:
         return embeddings
     reasons = {
@@ -186,6 +195,7 @@ def fitting(embeddings: Embeddings, origin: dict[str, str], more: Extras, file: 
         "data": "other data",
         "bank": "another querybank or none",
         "frames": "no vectors of single frames",
+        "lost": f"no vectors of {len(embeddings.lost):,} videos that could not be read",
     }
     raise EvaluationError(
         f"{file} holds {', '.join(reasons[what] for what in differ)}",
@@ -219,29 +229,40 @@ def extra_rankings(
     return rows
 
 
-def about_model(model: FDACLIP, checkpoint: str) -> dict[str, Any]:
+def about_model(model: Encoder, checkpoint: str) -> dict[str, Any]:
     """The model's settings and identity, as JSON values."""
-    settings: dict[str, Any] = json.loads(json.dumps(asdict(model.settings), default=str))
+    settings = getattr(model, "settings", None)
+    said = (
+        {"sampling": asdict(model.sampling), "motion": asdict(model.motion)}
+        if settings is None
+        else asdict(settings)
+    )
     return {
         "checkpoint": checkpoint,
         "fingerprint": model.fingerprint,
-        "device": str(model.device),
-        **settings,
+        "device": str(getattr(model, "device", "cpu")),
+        **json.loads(json.dumps(said, default=str)),
     }
 
 
-def about_data(dataset: Dataset) -> dict[str, Any]:
-    """Which data, and what of it is not there, as JSON values."""
+def about_data(dataset: Dataset, embeddings: Embeddings) -> dict[str, Any]:
+    """Which data, and what of it is not there or cannot be read, as JSON values."""
+    videos, queries = len(embeddings.names), len(embeddings.captions)
+    missing = [*dataset.missing, *embeddings.lost]
+    describe = (
+        f"{dataset.name} {dataset.split} ({dataset.protocol}): "
+        f"{videos:,} videos, {queries:,} queries"
+    )
     return {
-        "describe": dataset.describe(),
+        "describe": describe + (f", {len(missing):,} videos missing" if missing else ""),
         "name": dataset.name,
         "split": dataset.split,
         "protocol": dataset.protocol,
         "hash": dataset.hash,
-        "videos": dataset.videos,
-        "captions": dataset.captions,
-        "queries": dataset.queries,
-        "missing": list(dataset.missing),
+        "videos": videos,
+        "queries": queries,
+        "missing": missing,
+        "unreadable": embeddings.lost,
         "dropped": [str(dropped) for dropped in dataset.dropped],
         "sources": dataset.sources,
     }
