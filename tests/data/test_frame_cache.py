@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +180,43 @@ def test_it_goes_on_where_it_was_stopped(
         assert np.abs(cached[i][:, :3].astype(int) - direct[i][:, :3]).mean() < 1.5
 
 
+BUILD = """
+import pickle, sys
+from fdaclip.data import FrameCache
+if __name__ == "__main__":
+    folder, records, frames = pickle.load(open(sys.argv[1], "rb"))
+    FrameCache.build(folder, records, frames, workers=1)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_time_it_goes_on(tmp_path: Path, films: Path) -> None:
+    """kill -9 at random moments, with a commit every tenth of a second, leaves no trace."""
+    records = [
+        Record(f"{path.stem}{k}", path, ("x",), k / 20, k / 20 + 1)
+        for path in sorted(films.glob("*.mp4"))
+        for k in range(40)
+    ]
+    work = tmp_path / "work.pkl"
+    work.write_bytes(pickle.dumps((tmp_path / "cache", records, FRAMES)))
+    script = tmp_path / "build.py"
+    commit = "import fdaclip.data.blobs as blobs\nblobs.COMMIT_EVERY = 0.1\n"
+    script.write_text(commit + BUILD)
+    rng, lacking = np.random.default_rng(0), [len(records)]
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, script, work])
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(1.5, 3.0))
+        process.kill()
+        process.wait()
+        lacking.append(len(FrameCache(tmp_path / "cache", FRAMES).lacking(records)))
+    assert lacking == sorted(lacking, reverse=True) and len(set(lacking)) > 3
+    cache = FrameCache.build(tmp_path / "cache", records, FRAMES, workers=1)
+    whole = FrameCache.build(tmp_path / "whole", records, FRAMES, workers=1)
+    one, other = (Clips(records, FRAMES, cache=c) for c in (cache, whole))
+    assert all((one[i] == other[i]).all() for i in range(len(records)))
+
+
 def test_a_file_is_known_by_its_content(tmp_path: Path, films: Path) -> None:
     there = tmp_path / "videos"
     shutil.copytree(films, there)
@@ -205,6 +245,14 @@ def test_a_bad_file_is_left_out_and_named(tmp_path: Path, films: Path) -> None:
     with pytest.raises(StaleCache, match=r"2 of 3 records are not in the cache .*\(bad, late\)"):
         Clips(records, FRAMES, cache=cache)
     assert len(Clips(records[:1], FRAMES, cache=cache)) == 1
+
+
+def test_a_bad_stretch_spoils_no_other_of_its_file(tmp_path: Path, films: Path) -> None:
+    spans = ((50.0, None), (0.0, 1.0), (60.0, 61.0), (1.0, None))
+    records = [Record(str(n), films / "a.mp4", ("x",), *s) for n, s in enumerate(spans)]
+    cache = FrameCache.build(tmp_path, records, FRAMES, workers=1)
+    assert set(cache.failed) == {"0", "2"}
+    assert [r.name for r in cache.lacking(records)] == ["0", "2"]
 
 
 def test_damage_on_disk_is_noticed(tmp_path: Path, records: list[Record]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 LINE_EVERY = 10.0  # s
-SHOWN = 20  # findings of a kind that are printed
+SHOWN = 10  # findings of a kind that are printed
 
 HEADINGS = {
     "missing": "missing",
@@ -329,23 +329,22 @@ def about(estimate: Any) -> str:
 def steps(what: str) -> Iterator[Callable[[int, int], None]]:
     """Progress on stderr: a bar for a terminal, a line now and then for a log."""
     began = last = time.monotonic()
-    before: int | None = None  # what was done before this run
+    before: int | None = None  # what was done when the first step was told of
 
     def text(done: int, total: int) -> str:
-        nonlocal before
-        before = done - 1 if before is None else before
-        rate = (done - before) / max(time.monotonic() - began, 1e-9)
-        left = (total - done) / max(rate, 1e-9)
-        return f"{done:,}/{total:,} {what} · {rate:.1f}/s · {clock(round(left))} left"
+        rate = (done - (before or 0)) / max(time.monotonic() - began, 1e-9)
+        left = f" · {clock(round((total - done) / rate))} left" if rate else ""
+        return f"{done:,}/{total:,} {what} · {rate:.1f}/s{left}"
+
+    def line(done: int, total: int) -> None:
+        nonlocal before, began, last
+        if before is None:
+            before, began = done, time.monotonic()
+        if time.monotonic() - last >= LINE_EVERY:
+            last = time.monotonic()
+            say(text(done, total))
 
     if not is_terminal():
-
-        def line(done: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= LINE_EVERY:
-                last = time.monotonic()
-                say(text(done, total))
-
         yield line
         return
     from rich import progress as rich_progress
@@ -360,6 +359,9 @@ def steps(what: str) -> Iterator[Callable[[int, int], None]]:
         task = bar.add_task("starting", total=1.0)
 
         def show(done: int, total: int) -> None:
+            nonlocal before, began
+            if before is None:
+                before, began = done, time.monotonic()
             bar.update(task, completed=done / max(total, 1), description=text(done, total))
 
         yield show

@@ -10,6 +10,7 @@ import fcntl
 import json
 import mmap
 import os
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from typing import IO, Any
 from fdaclip.data.errors import DataError, StaleCache
 
 SHARD = 2**30  # bytes after which a new file is begun
-COMMIT = 32 * 2**20  # bytes after which what was appended is made to last
+COMMIT = 32 * 2**20  # bytes after which what was appended is made to last,
+COMMIT_EVERY = 5.0  # or seconds
 
 Row = dict[str, Any]
 
@@ -91,6 +93,7 @@ class Appender:
         self._index = index
         self._rows: list[Row] = []
         self._waiting = 0
+        self._committed = time.monotonic()
         self._number, self._offset = end_of(folder)
         self._shard = self._open()
 
@@ -115,7 +118,7 @@ class Appender:
             self._shard.write(part)
         self._offset += sum(lengths)
         self._waiting += sum(lengths)
-        if self._waiting >= COMMIT:
+        if self._waiting >= COMMIT or time.monotonic() - self._committed >= COMMIT_EVERY:
             self.commit()
 
     def commit(self) -> None:
@@ -124,7 +127,7 @@ class Appender:
         self._index.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in self._rows)
         self._index.flush()
         os.fsync(self._index.fileno())
-        self._rows, self._waiting = [], 0
+        self._rows, self._waiting, self._committed = [], 0, time.monotonic()
 
     def close(self) -> None:
         self.commit()

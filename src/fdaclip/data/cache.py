@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ from fdaclip.data.frames import Frames, Wanted, sample
 from fdaclip.data.records import Record
 from fdaclip.motion import analyse_motion
 from fdaclip.motion.luma import luma, mask_size
-from fdaclip.video.isolated import Finished, Result, work_isolated
+from fdaclip.video import VideoError
+from fdaclip.video.isolated import Result, work_isolated
 
 FORMAT = 1  # raise it when what is stored of the same clip changes
 TRIED = 8  # clips that an estimate decodes
@@ -151,12 +153,13 @@ class FrameCache:
     def estimate(self, records: Sequence[Record], workers: int | None = None) -> Estimate:
         """How much there is to do; decodes a few clips, spread over the records."""
         todo = self.lacking(records)
-        places = np.linspace(0, len(todo) - 1, min(TRIED, len(todo))).astype(int)
-        tried = self._decoded([todo[i] for i in places], workers)
-        sizes = [sum(map(len, (*made.pixels, *made.masks))) for made in tried if made is not None]
+        return self._estimate(len(todo), list(self._decoded(spread(todo)[:TRIED], workers)))
+
+    def _estimate(self, clips: int, tried: Sequence[Made | Unmade]) -> Estimate:
+        sizes = [m.bytes for m in tried if isinstance(m, Made)]
         above = next(p for p in (self.folder, *self.folder.parents) if p.exists())
         each = sum(sizes) / max(1, len(sizes))
-        return Estimate(len(todo), round(each * len(todo)), shutil.disk_usage(above).free)
+        return Estimate(clips, round(each * clips), shutil.disk_usage(above).free)
 
     def fill(
         self,
@@ -172,14 +175,17 @@ class FrameCache:
 
         Args:
             workers: processes; as many as processors if None.
-            announce: is told the size before anything is decoded.
+            announce: is told the size once a few clips are decoded and before any is written.
             progress: is called with (clips done, clips in all).
 
         Raises:
             DataError: the disk has too little room, or another process fills this cache.
         """
         self._from_lumas(workers, progress)
-        estimate = self.estimate(records, workers)
+        todo = self.lacking(records)
+        decoded = self._decoded(spread(todo), workers)
+        first = list(islice(decoded, TRIED))
+        estimate = self._estimate(len(todo), first)
         if announce:
             announce(estimate)
         if estimate.bytes > estimate.free:
@@ -188,38 +194,35 @@ class FrameCache:
                 f"{self.folder.parent} has {estimate.free / 1e9:.1f} GB left",
                 "lower quality, short side or positions, or choose another disk",
             )
-        todo = self.lacking(records)
         if not todo:
             return
-        total = len(records)
-        done = total - len(todo)
+        before = len(records) - len(todo)
         with appending(self._pixels.folder) as pixels, appending(self._masks.folder) as masks:
             describe(self._pixels.folder, self.settings)
             describe(self._masks.folder, asdict(self.motion))
-            for made in self._decoded(todo, workers):
-                done += 1
-                if made is not None:
+            for done, made in enumerate(chain(first, decoded), before + 1):
+                if isinstance(made, Made):
                     masks.append(made.name, made.masks, **made.seen)
                     pixels.append(made.name, made.pixels, **made.facts)
+                else:
+                    self.failed[made.name] = made.reason
                 if progress:
-                    progress(done, total)
+                    progress(done, len(records))
         self._refresh()
 
-    def _decoded(self, todo: Sequence[Record], workers: int | None) -> Iterator[Made | None]:
+    def _decoded(self, todo: Sequence[Record], workers: int | None) -> Iterator[Made | Unmade]:
+        """Every record decoded, in isolated processes; records of one file one after another."""
         by_path: dict[Path, list[Record]] = {}
         for record in todo:
             by_path.setdefault(record.path, []).append(record)
-        jobs = {path: tuple(records) for path, records in by_path.items()}
-        left = {path: len(records) for path, records in jobs.items()}
-        for event in work_isolated(partial(make_all, self, jobs), jobs, workers=workers):
+        given = dict.fromkeys(by_path, 0)
+        for event in work_isolated(partial(make_all, self, by_path), by_path, workers=workers):
             if isinstance(event, Result):
-                left[event.path] -= 1
+                given[event.path] += 1
                 yield event.value
-            elif isinstance(event, Finished) and event.error is not None:
-                of_file = jobs[event.path]
-                for record in of_file[len(of_file) - left[event.path] :]:
-                    self.failed[record.name] = event.error.reason
-                    yield None
+            elif event.error is not None:  # the whole process: what it still had to do is lost
+                for record in by_path[event.path][given[event.path] :]:
+                    yield Unmade(record.name, event.error.reason)
 
     def _from_lumas(self, workers: int | None, progress: Progress | None) -> None:
         """Make the masks of this config for clips whose frames are there."""
@@ -379,6 +382,18 @@ class Made:
     masks: list[bytes]
     seen: dict[str, Any]
 
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, (*self.pixels, *self.masks)))
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """A record whose clip cannot be decoded, and why."""
+
+    name: str
+    reason: str
+
 
 @dataclass(frozen=True)
 class Greys:
@@ -388,10 +403,23 @@ class Greys:
     partners: NDArray[np.uint8]
 
 
-def make_all(cache: FrameCache, jobs: dict[Path, tuple[Record, ...]], path: Path) -> Iterator[Made]:
+def make_all(
+    cache: FrameCache, of_file: dict[Path, list[Record]], path: Path
+) -> Iterator[Made | Unmade]:
     """The clips of one file, in a worker process."""
-    for record in jobs[path]:
-        yield cache._make(record)
+    for record in of_file[path]:
+        try:
+            yield cache._make(record)
+        except VideoError as error:
+            yield Unmade(record.name, error.reason)
+
+
+def spread(records: Sequence[Record]) -> list[Record]:
+    """All of them, with a few from all over at the beginning, to judge the rest by."""
+    places = np.linspace(0, len(records) - 1, min(TRIED, len(records))).astype(int)
+    few = [records[i] for i in dict.fromkeys(places.tolist())]
+    seen = set(few)
+    return few + [record for record in records if record not in seen]
 
 
 def mask_again(cache: FrameCache, name: str) -> tuple[list[bytes], dict[str, Any]]:
