@@ -95,7 +95,7 @@ def test_without_mteb_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mteb", None)
     monkeypatch.setitem(sys.modules, "mteb.models", None)
-    with pytest.raises(EvaluationError, match="pip install mteb=="):
+    with pytest.raises(EvaluationError, match=r"pip install 'mteb\[video\]=="):
         as_mteb(model, "me/model")
 
 

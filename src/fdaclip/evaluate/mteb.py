@@ -1,4 +1,4 @@
-"""A model as mteb wants it, for its video retrieval tasks (MSRVTTT2V, MSVDT2VRetrieval, …).
+"""A model as mteb wants it, for its video retrieval tasks (MSVDT2VRetrieval, MSRVTTT2V, …).
 
 Written for and tried with mteb 2.26.24, which is not a dependency of fdaclip::
 
@@ -7,7 +7,7 @@ Written for and tried with mteb 2.26.24, which is not a dependency of fdaclip::
     from fdaclip.evaluate.mteb import as_mteb
 
     model = as_mteb(FDACLIP.from_pretrained("clip-b32"), "me/fdaclip-b32")
-    mteb.evaluate(model, mteb.get_tasks(tasks=["MSRVTTT2V", "MSRVTTV2T"]))
+    mteb.evaluate(model, mteb.get_tasks(tasks=["MSVDT2VRetrieval"]))
 
 mteb's main score is nDCG@10 and its test sets are not the field's (its MSR-VTT has 879 of the 1,000
 pairs of 1k-A), so its figures do not stand beside those of papers.
@@ -101,7 +101,9 @@ def as_mteb(model: FDACLIP, name: str) -> MTEBModel:
     try:
         mteb: Any = import_module("mteb.models")
     except ImportError as error:
-        raise EvaluationError("mteb is not installed", f"pip install mteb=={VERSION}") from error
+        raise EvaluationError(
+            "mteb is not installed", f"pip install 'mteb[video]=={VERSION}'"
+        ) from error
     meta = mteb.ModelMeta(
         loader=None,
         name=name,

@@ -227,7 +227,7 @@ def card(
             found.rival_score[q],
             pictures.get(rival, ""),
         )
-    lead = f"{found.margin[q]:+.3f} to the best other video".replace("-", "−")
+    lead = f"{found.margin[q]:+.4f} to the best other video".replace("-", "−")
     return f"""<li class="card"><h3><span class="quote">“</span>{shown(embeddings.captions[q])}<span
 class="quote">”</span></h3>{right}{beaten}
 <ul class="tags"><li>rank {rank:g} of {len(embeddings.names):,}</li><li>{lead}</li></ul></li>"""
