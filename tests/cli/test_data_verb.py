@@ -68,7 +68,9 @@ def test_check_then_cache(own: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run(["data", "check", *asked]) == 3
     out, err = capsys.readouterr()
     assert "2 of 3 videos can be used" in out and "bad: is in no video format" in out
-    assert "kept in" in err
+    assert "kept in" not in err  # nothing was learned
+    assert run(["data", "check", *asked, "--again", "--processes", "1"]) == 3
+    assert f"kept in {root / 'fdaclip-manifest.json'}" in capsys.readouterr().err
 
     into = ["--out", str(tmp_path / "cache"), "--frames", "3", "--short-side", "32"]
     assert run(["data", "cache", *asked, *into]) == 1

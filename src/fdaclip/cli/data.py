@@ -185,7 +185,8 @@ def check(
         print_json(report)
     else:
         click.echo(findings(report))
-        say(f"kept in {printable(report.manifest)}")
+        if report.checked:
+            say(f"kept in {printable(report.manifest)}")
     return OK if report.usable == report.videos else SOME_BAD
 
 

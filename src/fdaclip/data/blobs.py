@@ -6,10 +6,10 @@ follows the last whole line is cut off when the store is next written to.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import mmap
 import os
+import sys
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,19 @@ from pathlib import Path
 from typing import IO, Any
 
 from fdaclip.data.errors import DataError, StaleCache
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def try_lock(file: IO[str]) -> None:
+        os.lseek(file.fileno(), 1 << 40, os.SEEK_SET)  # beyond what is written, which others read
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def try_lock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 SHARD = 2**30  # bytes after which a new file is begun
 COMMIT = 32 * 2**20  # bytes after which what was appended is made to last,
@@ -144,7 +157,7 @@ def appending(folder: Path) -> Iterator[Appender]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "index.jsonl").open("a+", encoding="utf-8") as index:
         try:
-            fcntl.flock(index, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try_lock(index)
         except OSError:
             raise DataError(f"another process is writing to {folder}", "wait for it") from None
         cut_torn_line(folder / "index.jsonl")
