@@ -246,7 +246,7 @@ def findings(report: Report) -> str:
     show_default=True,
     help="Of the JPEGs.",
 )
-@click.option("--raw", is_flag=True, help="Keep exact pixels, at six times the size.")
+@click.option("--raw", is_flag=True, help="Keep exact pixels, at about five times the size.")
 @click.option("--estimate", "only_estimate", is_flag=True, help="Say the size and stop.")
 @click.option("--allow-missing", is_flag=True, help="Go on without videos that are not there.")
 @click.option(
