@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def test_a_large_difference_is_real_and_none_is_not() -> None:
     )
     none = compare(good, alike, resamples=500)
     assert not none.real and none.decisive.p == 1
-    assert "differ on 0 videos only, too few for any test" in none.verdict
+    assert "they agree on every video" in none.verdict
     assert "one run of a side" in none.caution
 
 
@@ -147,6 +148,16 @@ def test_the_p_of_chance_differences_is_not_small() -> None:
     together = compare([noisy(1), noisy(3)], [noisy(2), noisy(4)], resamples=500)
     assert together.runs == (2, 2) and "given these 2 and 2 runs" in together.caution
     assert together.decisive.a == pytest.approx((noisy(1).r1 + noisy(3).r1) / 2)
+
+
+def test_few_videos_that_differ_are_too_few() -> None:
+    """Four of four in favour: chance does that one time in eight, counted from both sides."""
+    one = evaluate_embeddings(made(0.1, each=1, videos=4), resamples=0)
+    two = replace(one, ranks={name: ranks + 1 for name, ranks in one.ranks.items()})
+    told = compare(one, two, resamples=2000)
+    assert one.r1 == 100 and not told.real
+    assert told.decisive.p == pytest.approx(0.125, abs=0.03)
+    assert "they differ on 4 videos only, too few for any test" in told.verdict
 
 
 def test_figures_by_motion_cover_every_query() -> None:

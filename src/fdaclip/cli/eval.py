@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the dataset's annotation files and videos.",
 )
+@click.option(
+    "--videos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Another folder in which the videos lie.",
+)
 @click.option("--split", default="test", show_default=True)
 @click.option("--protocol", help="The benchmark's first one if not given; see docs/data.md.")
 @click.option(
@@ -90,6 +95,7 @@ def command(
     checkpoint: str | None,
     data: str | None,
     root: Path | None,
+    videos: Path | None,
     split: str,
     protocol: str | None,
     allow_missing: bool,
@@ -142,6 +148,7 @@ def command(
             protocol=protocol,
             allow_missing=allow_missing,
             need_videos=need_videos,
+            videos=videos,
         )
 
     tested = dataset(split, need_videos=True)

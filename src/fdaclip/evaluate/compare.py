@@ -102,7 +102,9 @@ class Comparison:
         if self.real:
             better, other = (self.a, self.b) if d.difference > 0 else (self.b, self.a)
             return f"The difference is real: {better} is better than {other}. {figures}."
-        if 2 ** (1 - d.differing) >= LEVEL:
+        if not d.differing:
+            why = "they agree on every video"
+        elif 2 ** (1 - d.differing) >= LEVEL:
             why = f"they differ on {d.differing} videos only, too few for any test"
         else:
             half = (d.high - d.low) / 2
@@ -177,8 +179,9 @@ def require_same(results: Sequence[Result]) -> None:
     for other in results[1:]:
         if other.key != results[0].key:
             said = [
-                f"{len(r.owner):,} queries of {len(r.ranks['video_to_text']):,} videos"
-                + (f" ({d['describe']})" if (d := r.about.get("data")) else "")
+                data["describe"]
+                if (data := r.about.get("data"))
+                else f"{len(r.owner):,} queries of {len(r.ranks['video_to_text']):,} videos"
                 for r in (results[0], other)
             ]
             raise NotComparable(
