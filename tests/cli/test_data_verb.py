@@ -51,7 +51,7 @@ def test_info_for_programs(
 
 
 def test_info_for_people(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["data", "info", str(own / "own.csv"), "--root", str(own)]) == 0
+    assert run(["data", "info", str(own / "own.csv")]) == 0
     out = capsys.readouterr().out
     assert "videos:    3\n" in out and "queries:   4 (4 different)\n" in out
     assert "words a query" in out and "█" in out
@@ -60,7 +60,7 @@ def test_info_for_people(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_check_then_cache(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "root"
     shutil.copytree(own, root)
-    asked = [str(root / "own.csv"), "--root", str(root)]
+    asked = [str(root / "own.csv")]
     assert run(["data", "check", *asked, "--json", "--processes", "1"]) == 3
     report = json.loads(capsys.readouterr().out)
     assert (report["videos"], report["usable"], report["checked"]) == (3, 2, 3)

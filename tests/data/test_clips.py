@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,3 +117,9 @@ def test_a_record_of_a_moved_file(films: Path, tmp_path: Path) -> None:
     records = [Record("a", films / "a.mp4", ("x",)), Record("z", tmp_path / "z.mp4", ("x",))]
     one, other = (Clips([record], replace(FRAMES))[0] for record in records)
     assert (one == other).all()
+
+
+def test_the_room_loads_without_torch() -> None:
+    """A loader's workers must not each wait for torch, nor hold it in memory."""
+    ask = "import fdaclip.data, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", ask]).returncode == 0

@@ -55,13 +55,20 @@ def dataset_options(command: F) -> F:
         click.option(
             "--root",
             type=folder,
-            default=".",
-            help="Folder with the annotation files, at any depth.  [default: this folder]",
+            callback=lambda ctx, _, root: root or usual_root(ctx.params["name"]),
+            help="Folder with the annotation files, at any depth.  [default: this folder; of a "
+            "file of one's own: its folder]",
         ),
         click.argument("name", is_eager=True),
     ):
         command = add(command)
     return command
+
+
+def usual_root(name: str) -> Path:
+    from fdaclip.data.own import is_own
+
+    return Path(name).parent if is_own(name) else Path()
 
 
 def usual_split(name: str) -> str:
