@@ -28,13 +28,13 @@ def test_one_frame_is_itself() -> None:
 @pytest.mark.parametrize("width", [32, 128, 512])
 def test_an_untrained_temporal_head_is_the_mean_to_the_bit(width: int) -> None:
     frames = torch.randn(4, 12, width)
-    head = TemporalHead(width, HeadConfig("temporal", layers=2))
+    head = TemporalHead(width, 2, 77, "zero")
     assert torch.equal(head(frames), MeanHead()(frames))
 
 
 def test_a_trained_temporal_head_knows_order_and_nothing_of_other_videos() -> None:
     torch.manual_seed(0)
-    head = TemporalHead(64, HeadConfig("temporal", layers=2)).eval()
+    head = TemporalHead(64, 2, 77, "zero").eval()
     nn.init.normal_(head.out.weight, std=0.1)
     frames = torch.randn(3, 6, 64)
     together = head(frames)
@@ -44,7 +44,7 @@ def test_a_trained_temporal_head_knows_order_and_nothing_of_other_videos() -> No
 
 
 def test_every_part_of_a_temporal_head_learns() -> None:
-    head = TemporalHead(64, HeadConfig("temporal", layers=2))
+    head = TemporalHead(64, 2, 77, "zero")
     target = torch.randn(3, 64)
     for step in range(2):  # first `out` alone has a gradient, then what feeds it
         head.zero_grad()
@@ -74,4 +74,4 @@ def test_bad_configs_quote_the_value(values: dict[str, object]) -> None:
 
 def test_a_width_that_does_not_split_is_an_error() -> None:
     with pytest.raises(ValueError, match="does not split"):
-        TemporalHead(200, HeadConfig("temporal"))
+        TemporalHead(200, 4, 77, "zero")

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from .errors import BadCheckpoint as BadCheckpoint
     from .errors import ModelError as ModelError
     from .errors import ModelNotFound as ModelNotFound
+    from .errors import NeedsOneVector as NeedsOneVector
     from .errors import UnsupportedModel as UnsupportedModel
     from .fdaclip import FDACLIP as FDACLIP
+    from .heads import HeadConfig as HeadConfig
+    from .losses import channel_decorrelation as channel_decorrelation
+    from .losses import infonce as infonce
+    from .losses import sigmoid_loss as sigmoid_loss
     from .losses import symmetric_infonce as symmetric_infonce
     from .preprocess import Preprocess as Preprocess
     from .zoo import ZOO as ZOO
@@ -29,12 +34,17 @@ _MODULE_OF = {
     "Backbone": "zoo",
     "BadCheckpoint": "errors",
     "Encoder": "encoder",
+    "HeadConfig": "heads",
     "ModelError": "errors",
     "ModelNotFound": "errors",
+    "NeedsOneVector": "errors",
     "Preprocess": "preprocess",
     "UnsupportedModel": "errors",
     "at_hand": "zoo",
+    "channel_decorrelation": "losses",
+    "infonce": "losses",
     "load_encoder": "encoder",
+    "sigmoid_loss": "losses",
     "symmetric_infonce": "losses",
 }
 __all__ = [
@@ -44,12 +54,17 @@ __all__ = [
     "Backbone",
     "BadCheckpoint",
     "Encoder",
+    "HeadConfig",
     "ModelError",
     "ModelNotFound",
+    "NeedsOneVector",
     "Preprocess",
     "UnsupportedModel",
     "at_hand",
+    "channel_decorrelation",
+    "infonce",
     "load_encoder",
+    "sigmoid_loss",
     "symmetric_infonce",
 ]
 

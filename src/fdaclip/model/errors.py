@@ -15,3 +15,7 @@ class BadCheckpoint(ModelError):
 
 class UnsupportedModel(ModelError):
     """A model whose architecture, tokenizer or preprocessing cannot be run here."""
+
+
+class NeedsOneVector(ModelError):
+    """One vector a clip was asked of a model whose head keeps frames and words apart."""

@@ -18,16 +18,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 
 from fdaclip.motion import MotionConfig, analyse_motion
 from fdaclip.video import Sampling, open_video
 
 from . import checkpoint, freezing
-from .errors import BadCheckpoint
+from .errors import BadCheckpoint, NeedsOneVector
 from .fingerprint import fingerprint, versions
 from .heads import HeadConfig, build_head
 from .hub import locate
+from .interaction import TokenHead
 from .normalise import Normalise
 from .patch import Guidance
 from .preprocess import Preprocess
@@ -255,14 +256,51 @@ class FDACLIP(nn.Module):
 
     # -- encoding with gradient ---------------------------------------------------------------
 
-    def encode_frames(self, rgba: Tensor) -> Tensor:
-        """Videos as RGBA frames → unit vectors, with gradient.
+    def video_features(self, rgba: Tensor) -> tuple[Tensor, ...]:
+        """Videos as RGBA frames → what `score` compares them by, with gradient.
 
         Args:
             rgba: uint8 [B,T,4,S,S].
 
         Returns:
-            float32 [B,E].
+            float32, dimension 0 the batch, the others fixed by head and T. `mean`, `temporal`: unit
+            vectors ([B,E],). `ti`: unit frames ([B,T,E],). `wti`: unit frames and weights [B,T].
+
+        Raises:
+            ValueError: another shape or type.
+        """
+        frames = self.frame_features(rgba)
+        if isinstance(self.head, TokenHead):
+            return self.head.video(frames)
+        return (self.head(frames),)
+
+    def text_features(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """Sentences as token ids → what `score` compares them by, with gradient.
+
+        Args:
+            input_ids, attention_mask: [B,L], as `tokenize` gives them.
+
+        Returns:
+            Dimension 0 the batch, the others fixed. `mean`, `temporal`: unit vectors ([B,E],).
+            `ti`: unit words [B,C,E] and which are words, bool [B,C], padded to the context of C
+            tokens; `wti`: also weights [B,C].
+        """
+        if isinstance(self.head, TokenHead):
+            return self.head.text(*self.word_features(input_ids, attention_mask))
+        return (self.encode_tokens(input_ids, attention_mask),)
+
+    def score(self, text: tuple[Tensor, ...], video: tuple[Tensor, ...]) -> Tensor:
+        """How well Q sentences fit V videos, [Q,V] in [−1, 1], before the logit scale.
+
+        Args:
+            text, video: as `text_features` and `video_features` give them, Q and V rows.
+        """
+        if isinstance(self.head, TokenHead):
+            return self.head.score(text, video)
+        return text[0] @ video[0].T
+
+    def frame_features(self, rgba: Tensor) -> Tensor:
+        """Every frame's own feature, uint8 [B,T,4,S,S] → [B,T,E], not of unit length.
 
         Raises:
             ValueError: another shape or type.
@@ -275,7 +313,40 @@ class FDACLIP(nn.Module):
             )
         pixels = self.normalise(rgba.to(self.device).flatten(0, 1))  # [B·T,4,S,S]
         features = self.backbone.get_image_features(pixel_values=pixels).pooler_output  # [B·T,E]
-        vectors: Tensor = self.head(features.view(*rgba.shape[:2], -1))
+        frames: Tensor = features.view(*rgba.shape[:2], -1)
+        return frames
+
+    def word_features(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Every token's own feature in the shared space, and which are no padding.
+
+        The projection that the towers apply to the token they read a sentence at is applied to all
+        (as in DRL's `encode_text` with `return_hidden`); begin and end count as words there too.
+
+        Returns:
+            [B,C,E], not of unit length, and bool [B,C]: padded to the context of C tokens.
+        """
+        ids, mask = input_ids.to(self.device), attention_mask.to(self.device).bool()
+        states = self.backbone.text_model(
+            input_ids=ids, attention_mask=None if self.tokens.fixed else mask
+        ).last_hidden_state  # [B,L,D]
+        if self.tokens.fixed:  # padding is attended to, but is no word
+            mask = ids != self.tokens.pad_id
+            mask[:, 0] = True  # of an empty sentence
+        backbone: Any = self.backbone
+        clip = backbone.config.model_type == "clip"
+        words = (backbone.text_projection if clip else backbone.text_model.head)(states)
+        missing = self.tokens.context - words.shape[1]
+        return pad(words, (0, 0, 0, missing)), pad(mask, (0, missing))
+
+    def encode_frames(self, rgba: Tensor) -> Tensor:
+        """Videos as RGBA frames → unit vectors float32 [B,E], with gradient.
+
+        Raises:
+            ValueError: another shape or type.
+            NeedsOneVector: the head is `ti` or `wti`.
+        """
+        self._require_one_vector()
+        (vectors,) = self.video_features(rgba)
         return vectors
 
     def encode_tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -283,12 +354,24 @@ class FDACLIP(nn.Module):
 
         Args:
             input_ids, attention_mask: [B,L], as `tokenize` gives them.
+
+        Raises:
+            NeedsOneVector: the head is `ti` or `wti`.
         """
+        self._require_one_vector()
         features = self.backbone.get_text_features(
             input_ids=input_ids.to(self.device),
             attention_mask=None if self.tokens.fixed else attention_mask.to(self.device),
         ).pooler_output
         return normalize(features, dim=-1)
+
+    def _require_one_vector(self) -> None:
+        if self.settings.head.keeps_tokens:
+            raise NeedsOneVector(
+                f"the head {self.settings.head.kind} keeps frames and words apart, and this needs "
+                "one vector a clip; hint: use video_features, text_features and score, or a model "
+                "with head mean or temporal"
+            )
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Sentences → `input_ids` and `attention_mask`, int64 [B,L], as `encode_tokens` takes them.
@@ -335,6 +418,7 @@ class FDACLIP(nn.Module):
         Returns:
             float32 [V,E].
         """
+        self._require_one_vector()
         with inference(self):
             rows = [self.encode_frames(as_batch(clip))[0].cpu() for clip in clips]
         return stacked(rows, self.embedding_size)
@@ -359,6 +443,7 @@ class FDACLIP(nn.Module):
         """
         if isinstance(texts, str):
             raise TypeError("encode_texts takes a list of sentences, not one")
+        self._require_one_vector()
         distinct = list(dict.fromkeys(texts))
         with inference(self):
             vector = {t: self.encode_tokens(**self.tokenize([t]))[0].cpu() for t in distinct}
@@ -428,6 +513,18 @@ class FDACLIP(nn.Module):
             weight_decay=weight_decay,
             text_lr=text_lr,
         )
+
+    def gradient_checkpointing(self, on: bool) -> None:
+        """While training, keep only each tower layer's input and compute the rest again.
+
+        Memory for activations falls to about one layer's, time rises by about a third (Chen et al.
+        2016, "Training deep nets with sublinear memory cost"). The gradients are the same.
+        """
+        backbone: Any = self.backbone
+        if on:
+            backbone.gradient_checkpointing_enable({"use_reentrant": False})
+        else:
+            backbone.gradient_checkpointing_disable()
 
     # -- saving -------------------------------------------------------------------------------
 

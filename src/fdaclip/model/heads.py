@@ -1,13 +1,21 @@
-"""Frames to video: T frame features become one vector."""
+"""The head over frame features: one vector a clip, or frames and words kept apart.
+
+Shapes: B clips or sentences, T frames, E embedding.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, normalize, scaled_dot_product_attention
+from torch.nn.functional import normalize
+
+from .interaction import TokenHead
+from .sequence import Form, FrameTransformer
+
+Kind = Literal["mean", "temporal", "ti", "wti"]
+KINDS: tuple[Kind, ...] = ("mean", "temporal", "ti", "wti")
 
 
 @dataclass(frozen=True)
@@ -15,25 +23,47 @@ class HeadConfig:
     """The head over frame features.
 
     Attributes:
-        kind: `mean`, or `temporal`: a transformer over the frames, then the mean.
-        layers: transformer layers of `temporal` (4 in CLIP4Clip's sequential transformer).
-        max_frames: frames that `temporal` has position embeddings for.
+        kind: `mean`; `temporal`: a transformer over the frames, then the mean; `ti` and `wti`: each
+            word with the frame that fits it best and back, all alike or weighted.
+        layers: of the transformer over the frames (4 in CLIP4Clip).
+        max_frames: frames that it has position embeddings for.
+        form: of that transformer: `zero` begins at the mean, `clip4clip` is CLIP4Clip's own.
+        over_time: let `ti` and `wti` compare frames that went through the transformer, as in DRL's
+            published runs.
 
     Raises:
         ValueError: a value is out of its range.
     """
 
-    kind: Literal["mean", "temporal"] = "mean"
+    kind: Kind = "mean"
     layers: int = 4
     max_frames: int = 77
+    form: Form = "zero"
+    over_time: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in ("mean", "temporal"):
-            raise ValueError(f"head must be mean or temporal, not {self.kind!r}")
+        if self.kind not in KINDS:
+            raise ValueError(f"head must be mean, temporal, ti or wti, not {self.kind!r}")
+        if self.form not in ("zero", "clip4clip"):
+            raise ValueError(f"form must be zero or clip4clip, not {self.form!r}")
+        if not isinstance(self.over_time, bool):
+            raise ValueError(f"over_time must be true or false, not {self.over_time!r}")
+        if self.over_time and not self.keeps_tokens:
+            raise ValueError(f"over_time is for ti and wti, not for {self.kind}")
         for name in ("layers", "max_frames"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a positive whole number, not {value!r}")
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """Are frames and words kept apart, so that there is no one vector a clip?"""
+        return self.kind in ("ti", "wti")
+
+    @property
+    def has_transformer(self) -> bool:
+        """Do the frames go through a transformer?"""
+        return self.kind == "temporal" or self.over_time
 
 
 def mean_of_frames(frames: Tensor) -> Tensor:
@@ -53,56 +83,17 @@ class MeanHead(nn.Module):
         return mean_of_frames(frames)
 
 
-class TemporalHead(nn.Module):
-    """[B,T,E] → [B,E], unit length: CLIP4Clip's sequential transformer, begun at the mean.
-
-    frames + out(transformer(frames + positions)), then the mean. `out` is zero at first, so that an
-    untrained head is exactly the mean head and training starts from what CLIP already knows.
-    """
-
-    def __init__(self, width: int, config: HeadConfig) -> None:
-        super().__init__()
-        self.positions = nn.Parameter(torch.empty(config.max_frames, width).normal_(std=0.02))
-        self.blocks = nn.ModuleList(Block(width) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, width, bias=False)
-        nn.init.zeros_(self.out.weight)
+class TemporalHead(FrameTransformer):
+    """[B,T,E] → [B,E], unit length: the transformer over the frames, then their mean."""
 
     def forward(self, frames: Tensor) -> Tensor:
-        count, known = frames.shape[1], len(self.positions)
-        if count > known:
-            raise ValueError(f"the temporal head knows {known} frames a clip, not {count}")
-        x = frames + self.positions[:count]  # [B,T,E]
-        for block in self.blocks:
-            x = block(x)
-        return mean_of_frames(frames + self.out(self.norm(x)))
-
-
-class Block(nn.Module):
-    """A pre-norm transformer layer, [B,T,E] → [B,T,E]; heads of 64, as CLIP's."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.heads = max(1, width // 64)
-        if width % self.heads:
-            raise ValueError(f"an embedding of {width} does not split into {self.heads} heads")
-        self.norm1 = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width)
-        self.fc1 = nn.Linear(width, 4 * width)
-        self.fc2 = nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, count, width = x.shape
-        qkv = self.qkv(self.norm1(x)).view(batch, count, 3, self.heads, -1)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # [B,heads,T,E/heads] each
-        mixed = scaled_dot_product_attention(query, key, value)
-        x = x + self.proj(mixed.transpose(1, 2).reshape(batch, count, width))
-        grown: Tensor = self.fc2(gelu(self.fc1(self.norm2(x))))
-        return x + grown
+        return mean_of_frames(super().forward(frames))
 
 
 def build_head(width: int, config: HeadConfig) -> nn.Module:
     """The head that `config` names, for embeddings of `width`."""
-    return MeanHead() if config.kind == "mean" else TemporalHead(width, config)
+    sizes = (width, config.layers, config.max_frames, config.form)
+    if config.keeps_tokens:
+        transformer = FrameTransformer(*sizes) if config.over_time else None
+        return TokenHead(width, weighted=config.kind == "wti", transformer=transformer)
+    return TemporalHead(*sizes) if config.kind == "temporal" else MeanHead()
