@@ -14,8 +14,8 @@ install: $(READY)  ## set up .venv with pinned versions; leaves .venv/bin/fdacli
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("fdaclip needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make install PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing fdaclip and its tools into $(VENV) (about 1.5 GB on disk, a minute or two)"
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	@echo "installing fdaclip and its tools into $(VENV) (about 1.8 GB on disk, a minute or two)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,docs,starter]'
 	@touch $@
 
 demo: install    ## the main job end to end, nothing to download (under 6 minutes on 2 cores)

