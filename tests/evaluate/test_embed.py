@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from fdaclip.evaluate import (
 )
 from fdaclip.evaluate.ahead import Look, looks
 from fdaclip.model import FDACLIP
+from fdaclip.model.heads import HeadConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -55,7 +57,7 @@ class Tokens(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.settings = SimpleNamespace(head=SimpleNamespace(kind="ti"))
+        self.settings = SimpleNamespace(head=SimpleNamespace(keeps_tokens=True))
         self.device = torch.device("cpu")
 
     def video_features(self, rgba: Tensor) -> tuple[Tensor, ...]:
@@ -156,6 +158,24 @@ def test_kept_frames_are_those_of_the_vectors(small: FDACLIP) -> None:
         "text_to_video",
         "video_to_text",
     }
+
+
+@pytest.mark.parametrize("kind", ["ti", "wti"])
+def test_token_heads_of_an_fdaclip_rank_as_their_whole_matrix(kind: Literal["ti", "wti"]) -> None:
+    model = FDACLIP.small(
+        image_size=SIDE, patch_size=8, width=32, layers=1, text_layers=1, head=HeadConfig(kind)
+    )
+    clips = Clips()
+    made = embed(model, clips, CAPTIONS)
+    scores = Scores.of(made.texts, made.videos, score_of(model, made), cells=500)
+    strips = np.concatenate([strip.scores for strip in scores.strips()])
+    with torch.inference_mode():
+        texts = model.text_features(**model.tokenize(made.captions))
+        rgba = np.stack([clips[i] for i in range(3)])
+        whole = model.score(texts, model.video_features(torch.from_numpy(rgba)))
+    np.testing.assert_allclose(strips, whole, atol=2e-6)
+    with pytest.raises(EvaluationError, match="one vector a clip"):
+        embed(model, clips, CAPTIONS, frames=True)
 
 
 def test_workers_give_the_same_clips_in_the_same_order() -> None:

@@ -149,16 +149,24 @@ def encode_sentences(
 
     Sentences of about one length share a pass, so that little of it is padding.
     """
-    each = list(dict.fromkeys(sentences))
+    place = {sentence: i for i, sentence in enumerate(dict.fromkeys(sentences))}
+    each = list(place)
     order = sorted(range(len(each)), key=lambda i: len(each[i].split()))
-    parts = []
+    features: Features = ()
+    done = 0
     for group in groups(iter(order), batch):
-        parts.append(text_features(model, [each[i] for i in group]))
-        told("sentences", min(len(parts) * batch, len(each)), len(each))
-    if not parts:
+        found = text_features(model, [each[i] for i in group])
+        if not features:  # filled in place: words of a large set take gigabytes
+            features = tuple(np.empty((len(each), *a.shape[1:]), a.dtype) for a in found)
+        for whole, part in zip(features, found, strict=True):
+            whole[group] = part
+        done += len(group)
+        told("sentences", done, len(each))
+    if not features:
         raise ValueError("there is no sentence to encode")
-    place = {each[i]: row for row, i in enumerate(order)}
-    return taken(joined(parts), [place[sentence] for sentence in sentences])
+    if len(each) == len(sentences):
+        return features
+    return taken(features, [place[sentence] for sentence in sentences])
 
 
 def video_features(model: Any, rgba: NDArray[np.uint8]) -> Features:
@@ -182,10 +190,12 @@ def frame_vectors(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Each frame's own unit vector, [B,T,E], and each clip's, [B,E]; one pass through the tower.
 
+    The frames are those that enter the head: a temporal transformer has not mixed them.
+
     Raises:
         EvaluationError: the model has no frames to give, or no single vector for a clip.
     """
-    if not hasattr(model, "backbone") or is_token_head(model):
+    if not hasattr(model, "frame_features") or is_token_head(model):
         raise EvaluationError(
             "re-ranking by the frames needs an FDA-CLIP whose head gives one vector a clip "
             "(mean or temporal)"
@@ -194,9 +204,7 @@ def frame_vectors(
     from torch.nn.functional import normalize
 
     def encode() -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = model.normalise(torch.from_numpy(rgba).to(model.device).flatten(0, 1))
-        features = model.backbone.get_image_features(pixel_values=pixels).pooler_output  # [B·T,E]
-        features = features.view(*rgba.shape[:2], -1)
+        features = model.frame_features(torch.from_numpy(rgba))  # [B,T,E]
         return normalize(features, dim=-1), model.head(features)
 
     of_frames, vectors = inferred(model, encode)
@@ -205,7 +213,7 @@ def frame_vectors(
 
 def is_token_head(model: Any) -> bool:
     """Does its head keep frames and words apart (`ti`, `wti`) instead of making one vector?"""
-    return hasattr(model, "settings") and model.settings.head.kind in ("ti", "wti")
+    return hasattr(model, "settings") and model.settings.head.keeps_tokens
 
 
 def score_of(model: Any, embeddings: Embeddings) -> Score:

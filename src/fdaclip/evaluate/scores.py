@@ -5,6 +5,7 @@ Shapes: Q sentences, V videos, E embedding; R rows and C columns are Q and V, or
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -160,8 +161,10 @@ def distinct(features: Features) -> tuple[Features, NDArray[np.intp]]:
     place = np.empty(len(features[0]), np.intp)
     first: list[int] = []
     for i in range(len(place)):
-        key = b"".join(np.ascontiguousarray(array[i]).tobytes() for array in features)
-        place[i] = seen.setdefault(key, len(seen))
+        digest = hashlib.blake2b(digest_size=16)
+        for array in features:
+            digest.update(np.ascontiguousarray(array[i]).data)
+        place[i] = seen.setdefault(digest.digest(), len(seen))
         if place[i] == len(first):
             first.append(i)
     if len(first) == len(place):
