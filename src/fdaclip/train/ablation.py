@@ -100,8 +100,8 @@ def _choices(axes: Mapping[str, Mapping[str, Any]], design: str) -> Iterator[dic
             yield dict(zip(axes, labels, strict=True))
         return
     yield {}
-    for axis, labels in axes.items():
-        for label in labels:
+    for axis, values in axes.items():
+        for label in values:
             yield {axis: label}
 
 

@@ -5,19 +5,37 @@ from __future__ import annotations
 from fdaclip.data import Clips
 from fdaclip.evaluate import Result, embed, evaluate_embeddings, score_of
 from fdaclip.model import FDACLIP
+from fdaclip.train.corpus import Part
 
 BATCH = 32  # clips or sentences a pass
 RESAMPLES = 1000  # of the intervals beside the figure that is reported
 
 
-def measure(model: FDACLIP, clips: Clips, *, label: str = "", intervals: bool = False) -> Result:
-    """Both directions; each clip and each distinct sentence is encoded once."""
+def measure(
+    model: FDACLIP,
+    clips: Clips,
+    *,
+    label: str = "",
+    intervals: bool = False,
+    batch: int = BATCH,
+    workers: int = 0,
+    progress: Part | None = None,
+) -> Result:
+    """Both directions; each clip and each distinct sentence is encoded once.
+
+    Args:
+        intervals: bootstrap them too.
+        batch: clips or sentences a pass; one gives the figures of `fdaclip eval` to the digit.
+        workers: processes that decode ahead; 0 decodes here.
+    """
     embeddings = embed(
         model,
         clips,
         [record.captions for record in clips.records],
         names=[record.name for record in clips.records],
-        batch=BATCH,
+        batch=batch,
+        workers=workers,
+        progress=progress,
     )
     return evaluate_embeddings(
         embeddings,

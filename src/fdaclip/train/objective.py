@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from math import log
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -59,8 +60,9 @@ class Objective(nn.Module):
 
     def _bias(self, model: FDACLIP, scores: Tensor, scale: Tensor) -> Tensor:
         if self.bias is None:
-            own: Tensor = model.backbone.logit_bias.squeeze()
-            return own
+            own: Any = model.backbone.logit_bias
+            bias: Tensor = own.squeeze()
+            return bias
         if self.fresh:
             with torch.no_grad():
                 self.bias.copy_(-log(scores.shape[1]) - (scale * scores).mean())

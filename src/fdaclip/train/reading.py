@@ -51,7 +51,7 @@ def parse(text: str, source: str) -> Any:
     Raises:
         RecipeError: it is none.
     """
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     try:
         return yaml.safe_load(text)
@@ -97,7 +97,8 @@ def to_yaml(recipe: Recipe) -> str:
     """A recipe, every value spelled out, as YAML that `read_recipe` takes."""
     import yaml
 
-    return yaml.safe_dump(plain(recipe), sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.safe_dump(plain(recipe), sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def differences(a: Recipe, b: Recipe) -> list[str]:

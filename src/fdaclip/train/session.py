@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fdaclip.model import FDACLIP
 from fdaclip.motion import MotionConfig
 from fdaclip.train import checkpoints
 from fdaclip.train.checkpoints import CheckpointError
-from fdaclip.train.corpus import Part, Splits, clips_of, read_splits, training_source
+from fdaclip.train.corpus import Part, Splits, clips_of, frames_of, read_splits, training_source
 from fdaclip.train.journal import Journal, trackers
 from fdaclip.train.loading import Loading
 from fdaclip.train.loop import Step, plan_of, run, start
@@ -145,20 +145,16 @@ def read_result(folder: Path) -> dict[str, Any]:
 def make_model(recipe: Recipe, begun_from: str, splits: Splits) -> FDACLIP:
     """The model that a run starts from."""
     section = recipe.model
-    more = {
+    more: dict[str, Any] = {
         "guidance": section.guidance,
         "head": section.head,
         "sampling": section.sampling,
         "motion": section.motion,
     }
     if begun_from != "small":
-        if section.alpha:
-            return FDACLIP.from_pretrained(begun_from, alpha=section.alpha, **more)
         return FDACLIP.from_pretrained(begun_from, **more)
     words = {word for r in splits.train.records for said in r.captions for word in said.split()}
-    return FDACLIP.small(
-        recipe.training.seed, words=sorted(words), **section.small.__dict__, **more
-    )
+    return FDACLIP.small(recipe.training.seed, words=sorted(words), **asdict(section.small), **more)
 
 
 def base_of(recipe: Recipe) -> Recipe | None:
@@ -413,7 +409,20 @@ class _Session:
         chosen, selection = self.chosen, self.recipe.selection
         model = FDACLIP.from_pretrained(self.folder / "best").to(self.world.device)
         split = "test" if "test" in self.clips else "val" if "val" in self.clips else "train"
-        result = measure(model, self.clips[split], label=self.recipe.name, intervals=True)
+        data = self.recipe.data
+        clips = self.clips[split]
+        if data.cache and data.quality != "raw":
+            # From the files themselves, so that `fdaclip eval` of these weights says the same.
+            clips = Clips(getattr(self.splits, split), frames_of(model))
+        result = measure(
+            model,
+            clips,
+            label=self.recipe.name,
+            intervals=True,
+            batch=1,
+            workers=data.workers,
+            progress=self.tell.part,
+        )
         selected: dict[str, Any] = {"step": chosen.step or self.steps, "by": "the last step"}
         if chosen.step is not None:
             selected["by"] = f"{selection.measure} on validation"

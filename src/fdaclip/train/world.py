@@ -74,8 +74,8 @@ class Together:
     def __init__(self) -> None:
         from datetime import timedelta
 
-        from accelerate import Accelerator
-        from accelerate.utils import InitProcessGroupKwargs
+        from accelerate import Accelerator  # type: ignore[import-untyped]
+        from accelerate.utils import InitProcessGroupKwargs  # type: ignore[import-untyped]
 
         # The others wait while the first evaluates.
         patient = InitProcessGroupKwargs(timeout=timedelta(hours=6))
