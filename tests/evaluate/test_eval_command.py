@@ -125,6 +125,12 @@ def test_two_results_are_compared_in_words(place: Path, capsys: pytest.CaptureFi
     told = json.loads(capsys.readouterr().out)
     assert told["runs"] == [2, 1] and (told["a"], told["b"]) == ("a", "b")
     assert isinstance(told["real"], bool) and told["differences"][0]["figure"] == "r1"
+    out = place / "beside"
+    assert evaluate(place, "one", "--out", str(out), "--against", b) == 0
+    page = (out / "report.html").read_text()
+    assert "between one and two" in page or "The difference is real" in page
+    assert page.count('<g class="other">') == page.count('<g class="own">') == 2
+    capsys.readouterr()
     assert run(["eval", "--compare", str(place / "films"), b]) == 1
     assert "holds no result.json" in capsys.readouterr().err
 
@@ -144,6 +150,11 @@ def test_json_and_frames(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     [
         (["eval"], 2, "CHECKPOINT, --data and --root are needed"),
         (["eval", "m", "--compare", ".", "."], 2, "no checkpoint or data"),
+        (
+            ["eval", "{one}", "--data", "d", "--root", "{films}", "--no-page", "--against", "."],
+            2,
+            "--against is for the page",
+        ),
         (["eval", "none", "--data", "{own}", "--root", "{films}"], 1, "none"),
         (["eval", "{one}", "--data", "{own}", "--root", "{films}", "--split", "x"], 1, "no row of"),
         (

@@ -80,6 +80,12 @@ if TYPE_CHECKING:
     help="Of the bootstrap and the test.  [default: 1000, compare 10000]",
 )
 @click.option("--seed", default=0, show_default=True, help="Of bootstrap, test and querybank.")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="B",
+    help="A saved result on the same data that the page tests this one against.",
+)
 @click.option("--no-page", is_flag=True, help="No report.html, which decodes some videos again.")
 @click.option("--download", is_flag=True, help="Fetch the model from the hub if it is not here.")
 @click.option(
@@ -111,6 +117,7 @@ def command(
     device: str | None,
     resamples: int | None,
     seed: int,
+    against: Path | None,
     no_page: bool,
     download: bool,
     compare: tuple[Path, Path] | None,
@@ -133,7 +140,12 @@ def command(
         return
     if not (checkpoint and data and root):
         raise click.UsageError("CHECKPOINT, --data and --root are needed, or --compare A B")
+    if against and no_page:
+        raise click.UsageError("--against is for the page, which --no-page leaves out")
+    from fdaclip.evaluate import Result
     from fdaclip.evaluate.run import PAGE, TABLE, Extras, evaluate_dataset
+
+    other = Result.load(against) if against else None
 
     name = Path(checkpoint).name
     out = out or Path("build/eval") / f"{Path(data).stem}-{name}"
@@ -170,7 +182,7 @@ def command(
             seed=seed,
             progress=progress,
         )
-    evaluation.write(out, page=not no_page)
+    evaluation.write(out, page=not no_page, against=other)
     if as_json:
         said = evaluation.result.to_json()
         short = {k: v for k, v in said.items() if k not in ("owner", "ranks", "motion")}

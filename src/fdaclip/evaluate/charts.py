@@ -53,20 +53,29 @@ def bars(points: Sequence[Point], title: str, x: str) -> str:
     return frame(title, x, top, drawn)
 
 
-def dots(points: Sequence[Point], title: str, x: str) -> str:
-    """A dot with its interval for each point, joined by a line."""
-    top = ceiling(max(point.high if point.high is not None else point.value for point in points))
+def dots(points: Sequence[Point], title: str, x: str, others: Sequence[Point] | None = None) -> str:
+    """A dot with its interval for each point, joined by a line; `others` beside them, fainter."""
+    series = [("own", points, 0.0)]
+    if others is not None:
+        series = [("other", others, 7.0), ("own", points, -7.0)]
+    every = [point for _, some, _ in series for point in some]
+    top = ceiling(max(point.high if point.high is not None else point.value for point in every))
     slot = (WIDTH - LEFT - RIGHT) / len(points)
-    places = [(LEFT + (i + 0.5) * slot, height(p.value, top)) for i, p in enumerate(points)]
-    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
-    drawn = [f'<polyline class="trend" points="{path}"/>']
-    for point, (centre, y) in zip(points, places, strict=True):
-        if point.low is not None and point.high is not None:
-            low, high = height(point.low, top), height(point.high, top)
-            drawn.append(f'<path class="whisker" d="M{centre:.1f} {low:.1f}V{high:.1f}"/>')
-        drawn.append(f'<circle class="dot" cx="{centre:.1f}" cy="{y:.1f}" r="5"/>')
-        drawn.append(text(centre + 8, y - 8, f"{point.value:.1f}", "value start"))
-        drawn.append(below(centre, point))
+    drawn = []
+    for kind, some, shift in series:
+        places = [
+            (LEFT + (i + 0.5) * slot + shift, height(p.value, top)) for i, p in enumerate(some)
+        ]
+        path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
+        drawn.append(f'<g class="{kind}"><polyline class="trend" points="{path}"/>')
+        for point, (centre, y) in zip(some, places, strict=True):
+            if point.low is not None and point.high is not None:
+                low, high = height(point.low, top), height(point.high, top)
+                drawn.append(f'<path class="whisker" d="M{centre:.1f} {low:.1f}V{high:.1f}"/>')
+            drawn.append(f'<circle class="dot" cx="{centre:.1f}" cy="{y:.1f}" r="5"/>')
+            drawn.append(text(centre + 8, y - 8, f"{point.value:.1f}", "value start"))
+        drawn.append("</g>")
+    drawn += [below(LEFT + (i + 0.5) * slot, point) for i, point in enumerate(points)]
     return frame(title, x, top, drawn)
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from fdaclip.evaluate.ahead import ClipSource, look
 from fdaclip.evaluate.bootstrap import intervals
 from fdaclip.evaluate.charts import Point, bars, dots, rank_bins
+from fdaclip.evaluate.compare import compare
 from fdaclip.evaluate.contests import Contests, choose
 from fdaclip.evaluate.embeddings import Embeddings
 from fdaclip.evaluate.files import whole_file
@@ -50,6 +51,7 @@ def write_page(
     clips: ClipSource,
     *,
     guided: bool = True,
+    against: Result | None = None,
     examples: int = 4,
 ) -> None:
     """Write one self-contained HTML page: no scripts, nothing fetched, light and dark.
@@ -59,12 +61,15 @@ def write_page(
         result, embeddings, found: of the same evaluation.
         clips: V clips as the model saw them; those that are shown are decoded again.
         guided: does the model see the masks? The page says so where it does not.
+        against: a result on the same queries, to be tested against and drawn beside.
         examples: sentences of each kind that are shown.
 
     Raises:
+        NotComparable: `against` rests on other queries.
         fdaclip.video.VideoError: a file that is to be shown cannot be read any more.
         OSError: the page cannot be written.
     """
+    other = Rival(result, against) if against else None
     ranks = result.ranks["text_to_video"]
     choice = choose(found, ranks, result.owner, examples)
     exhibits = [
@@ -77,7 +82,7 @@ def write_page(
     pictures = {video: strip(clips, video) for video in sorted(shown)}
     sections = [
         summary(result),
-        charts(result),
+        charts(result, other),
         *(
             section(exhibit, result, embeddings, found, pictures)
             for exhibit in exhibits
@@ -153,7 +158,24 @@ def cautions(result: Result) -> Iterable[str]:
         yield f"{tied:,} queries have a tie with a wrong video; ties count against them"
 
 
-def charts(result: Result) -> str:
+class Rival:
+    """Another result on the same queries, its name, and what a test says of the two."""
+
+    def __init__(self, result: Result, other: Result) -> None:
+        self.result, self.name = other, other.headline.label or "the other"
+        own = result.headline.label or "this model"
+        if own == self.name:
+            own, self.name = f"{own} (this)", f"{self.name} (the other)"
+        compared = compare(result, other, names=(own, self.name))
+        self.text = (
+            f'<p class="verdict">{shown(compared.verdict)} '
+            f'<span class="soft">{shown(compared.caution)}</span></p>'
+            f'<p>In the charts by motion: <span class="own key">● {shown(own)}</span> '
+            f'<span class="other key">● {shown(self.name)}</span></p>'
+        )
+
+
+def charts(result: Result, other: Rival | None) -> str:
     """Rank histograms of both directions, and R@1 by motion where that is known."""
     ranks = result.ranks
     drawn = [
@@ -169,12 +191,19 @@ def charts(result: Result) -> str:
     ):
         if motion is not None:
             points = by_motion(ranks["text_to_video"], result.owner, motion)
-            drawn.append((f"{title}, text to video", dots(points, title, x)))
+            beside = None
+            if other:
+                theirs = other.result.ranks["text_to_video"]
+                beside = by_motion(theirs, result.owner, motion)
+            drawn.append((f"{title}, text to video", dots(points, title, x, beside)))
     figures = "".join(
         f'<figure class="chart"><figcaption>{title}</figcaption>{svg}</figure>'
         for title, svg in drawn
     )
-    return f'<section><h2>Ranks and motion</h2><div class="charts">{figures}</div></section>'
+    verdict = other.text if other else ""
+    return (
+        f'<section><h2>Ranks and motion</h2>{verdict}<div class="charts">{figures}</div></section>'
+    )
 
 
 def by_motion(

@@ -62,10 +62,20 @@ class Evaluation:
     clips: Clips
     guided: bool
 
-    def write(self, folder: str | os.PathLike[str], *, page: bool = True) -> None:
+    def write(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        page: bool = True,
+        against: Result | None = None,
+    ) -> None:
         """Write `result.json`, `row.md` and, unless told not to, `report.html` into a folder.
 
+        Args:
+            against: a result on the same queries, which the page tests this one against.
+
         Raises:
+            NotComparable: `against` rests on other queries; all but the page is written.
             fdaclip.video.VideoError: a video that the page is to show cannot be read any more.
             OSError: the folder cannot be written to.
         """
@@ -76,7 +86,13 @@ class Evaluation:
         if page:
             found = contests(self.scores, self.embeddings.answers)
             write_page(
-                place / PAGE, self.result, self.embeddings, found, self.clips, guided=self.guided
+                place / PAGE,
+                self.result,
+                self.embeddings,
+                found,
+                self.clips,
+                guided=self.guided,
+                against=against,
             )
 
 

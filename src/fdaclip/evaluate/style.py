@@ -61,9 +61,13 @@ svg .tick { fill: var(--soft); font-size: 11px; }
 svg .value { font-weight: 600; }
 .grid { stroke: var(--line); fill: none; }
 .bar { fill: var(--bar); }
-.dot { fill: var(--accent); }
-.trend { fill: none; stroke: var(--accent); stroke-width: 2; opacity: .5; }
-.whisker { stroke: var(--accent); stroke-width: 2; fill: none; }
+.own { --series: var(--accent); }
+.other { --series: var(--bar); }
+.dot { fill: var(--series); }
+.trend { fill: none; stroke: var(--series); stroke-width: 2; opacity: .5; }
+.whisker { stroke: var(--series); stroke-width: 2; fill: none; }
+.key { color: var(--series); font-weight: 600; }
+.verdict { max-width: 74ch; margin: 16px 0 0; }
 .cards { list-style: none; margin: 0; padding: 0; display: grid; gap: 22px;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px;
