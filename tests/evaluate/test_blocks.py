@@ -41,6 +41,19 @@ def test_strips_rank_as_the_whole_matrix_does(
     assert {name: ranking.metrics for name, ranking in found.items()} == whole
 
 
+@given(problems(), st.integers(0, 2**32 - 1))
+def test_several_right_videos_rank_as_in_the_whole_matrix(
+    problem: tuple[np.ndarray, np.ndarray, np.ndarray, int], seed: int
+) -> None:
+    texts, videos, owner, block = problem
+    right = np.random.default_rng(seed).random((len(texts), len(videos))) < 0.4
+    right |= correct_answers(owner, len(videos))
+    scores = Scores.of((texts,), (videos,), cells=block)
+    found = rank_both(scores, Answers(*np.nonzero(right)))
+    whole = both_directions(texts @ videos.T, right)
+    assert {name: ranking.metrics for name, ranking in found.items()} == whole
+
+
 @given(problems())
 @settings(max_examples=30)
 def test_a_strip_is_a_part_of_the_matrix(

@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from fdaclip.evaluate import (
     EvaluationError,
     Scores,
+    both_directions,
+    correct_answers,
     embed,
+    evaluate,
     evaluate_embeddings,
     rerank,
     score_of,
@@ -145,6 +148,14 @@ def test_an_fdaclip_gives_the_vectors_that_a_library_holds(small: FDACLIP) -> No
     joint = embed(small, clips, CAPTIONS, batch=3)
     np.testing.assert_allclose(joint.videos[0], made.videos[0], atol=2e-6)
     np.testing.assert_allclose(joint.texts[0], made.texts[0], atol=2e-6)
+
+
+def test_the_figures_alone(small: FDACLIP) -> None:
+    clips = Clips()
+    videos = small.encode_rgba([clips[i] for i in range(3)])
+    texts = small.encode_texts([caption for some in CAPTIONS for caption in some])
+    expected = both_directions(texts @ videos.T, correct_answers([0, 0, 1, 2, 2, 2], 3))
+    assert evaluate(small, clips, CAPTIONS) == expected
 
 
 def test_kept_frames_are_those_of_the_vectors(small: FDACLIP) -> None:

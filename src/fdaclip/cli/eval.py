@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Another folder in which the videos lie.",
 )
-@click.option("--split", default="test", show_default=True)
+@click.option("--split", default="test", show_default=True, help="As the protocol names it.")
 @click.option("--protocol", help="The benchmark's first one if not given; see docs/data.md.")
 @click.option(
     "--allow-missing",
