@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=128)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--evaluated", type=int, default=8, help="videos of the evaluation")
+    parser.add_argument("--evaluated", type=int, default=16, help="videos of the evaluation")
     parser.add_argument("--out", type=Path, default=Path("build/bench/train.json"))
     options = parser.parse_args()
     folder = options.out.parent / "train-films"
@@ -333,7 +333,7 @@ def our_evaluation(records: list[Record]) -> dict[str, float]:
     model = little("alpha")
     began = time.perf_counter()
     clips = Clips(records, frames_of(model))
-    embeddings = embed(model, clips, [r.captions for r in records], batch=16, workers=2)
+    embeddings = embed(model, clips, [r.captions for r in records], batch=16)
     result = evaluate_embeddings(embeddings, resamples=0)
     return {
         "seconds": time.perf_counter() - began,

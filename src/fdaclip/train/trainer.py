@@ -15,6 +15,7 @@ from fdaclip.model import FDACLIP
 from fdaclip.train.caching import Encode, Encoded, Features, encode_in_parts, encode_whole
 from fdaclip.train.ema import Average
 from fdaclip.train.loading import Batch
+from fdaclip.train.memory import keep_freed_memory
 from fdaclip.train.objective import Objective, true_pairs
 from fdaclip.train.recipe import Training
 from fdaclip.train.schedule import warmup_cosine
@@ -76,6 +77,8 @@ class Trainer:
         self.model, self.training, self.steps = model, training, steps
         self.world: World = world or Alone(model.device)
         self.step = 0
+        if self.world.device.type == "cpu":
+            keep_freed_memory()
         torch.manual_seed(training.seed)  # new weights are the same in every process
         model.set_trainable(training.mode, rank=training.rank)
         model.to(self.world.device)
