@@ -5,8 +5,6 @@ Shapes: V or B videos, Q sentences, T frames, S×S pixels, E embedding, L tokens
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -23,24 +21,26 @@ from torch.nn.functional import normalize, pad
 from fdaclip.motion import MotionConfig, analyse_motion
 from fdaclip.video import Sampling, open_video
 
-from . import checkpoint, freezing
+from . import freezing
+from .backbone import build_backbone, embedding_size, quiet, towers, widen
+from .checkpoints import read
+from .checkpoints.openai import Activation
+from .checkpoints.parts import backbone_of, load_head
+from .checkpoints.writing import write_folder
 from .errors import BadCheckpoint, NeedsOneVector
 from .fingerprint import fingerprint, versions
-from .heads import HeadConfig, build_head
-from .hub import locate
+from .heads import HeadConfig, build_head, transformer_of
 from .interaction import TokenHead
 from .normalise import Normalise
 from .patch import Guidance
 from .preprocess import Preprocess
-from .settings import FILE as SETTINGS_FILE
+from .sequence import begin_at_text_tower
 from .settings import Settings
-from .tokens import FILES as TOKENIZER_FILES
-from .tokens import Tokens, read_tokens, word_level
+from .tokens import Tokens, word_level
 from .words import WORDS
-from .zoo import CONFIG, WEIGHTS
 
 if TYPE_CHECKING:
-    from .checkpoint import Backbone
+    from .backbone import Backbone
 
 MAX_LOGIT_SCALE = 100.0  # CLIP's clamp (Radford et al. 2021, section 2.5)
 
@@ -73,13 +73,17 @@ class FDACLIP(nn.Module):
         self, backbone: Backbone, tokens: Tokens, preprocess: Preprocess, settings: Settings
     ) -> None:
         super().__init__()
-        vision, _ = checkpoint.towers(backbone)
+        vision, _ = towers(backbone)
         seen = vision.image_size
         if seen != preprocess.size:
             raise ValueError(f"the tower sees {seen} px, the preprocessing gives {preprocess.size}")
         self.backbone = backbone
         self.normalise = Normalise(preprocess)
         self.head = build_head(embedding_size(backbone), settings.head)
+        if settings.head.form == "clip4clip" and settings.head.has_transformer:
+            if backbone.config.model_type != "clip":
+                raise ValueError("a head of form clip4clip begins with a CLIP's text tower")
+            begin_at_text_tower(transformer_of(self.head), backbone.text_model)
         self.tokens = tokens
         self.preprocess = preprocess
         self.settings = settings
@@ -93,44 +97,49 @@ class FDACLIP(nn.Module):
         name: str | Path,
         *,
         download: bool = False,
+        base: str | Path | None = None,
+        alpha: str | Path | None = None,
+        activation: Activation | None = None,
         guidance: Guidance | None = None,
         head: HeadConfig | None = None,
         sampling: Sampling | None = None,
         motion: MotionConfig | None = None,
     ) -> FDACLIP:
-        """A model from a folder, the hub cache, or, with `download`, the hub.
+        """A model from a folder or file, the hub cache, or, with `download`, the hub.
 
         A plain CLIP or SigLIP is widened to RGBA with a zero alpha slice: until trained it sees
         what the plain model sees, to the bit. An FDA-CLIP folder comes back as it was saved. What
-        is given here takes the place of what the folder says.
+        is given here takes the place of what the folder says. Files of OpenAI, open_clip,
+        Alpha-CLIP and CLIP4Clip are told apart by the names of their weights (docs/checkpoints.md).
 
         Args:
-            name: a folder, a hub id (`openai/clip-vit-base-patch32`), or a short name of the zoo
-                (`clip-b32`).
+            name: a folder, a file of weights, a hub id (`openai/clip-vit-base-patch32`), or a short
+                name of the zoo (`clip-b32`).
             download: fetch what is not on this machine; otherwise the network is never touched.
+            base: a CLIP (name, folder or file) that gives what the file lacks: to a vision tower of
+                Alpha-CLIP its text tower, to other files a tokenizer.
+            alpha: a vision tower of Alpha-CLIP that takes the place of this model's.
+            activation: of a file that does not say.
             guidance, head, sampling, motion: see `Settings`. A head other than the saved one
                 starts untrained.
 
         Raises:
-            ModelNotFound: it is not on this machine; the message says what would be fetched.
+            ModelNotFound: it is not on this machine, or something it needs; the message says what.
             BadCheckpoint: files are missing or damaged, or weights missing, left over or misshapen.
             UnsupportedModel: its architecture or preprocessing does not run here.
         """
-        folder = locate(name, download)
-        saved = Settings.read(folder) or Settings()
+        parts = read(name, download=download, base=base, alpha=alpha, activation=activation)
         given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
-        settings = replace(saved, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-        preprocess = Preprocess.read(folder)
+        settings = replace(parts.settings, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
         with torch.random.fork_rng(devices=[]):
-            backbone = checkpoint.read_backbone(folder, settings.guidance)
-            tokens = tokens_of(backbone, folder)
+            backbone = backbone_of(parts, settings.guidance)
             torch.manual_seed(0)  # an untrained head is the same each time
             try:
-                model = cls(backbone, tokens, preprocess, settings)
+                model = cls(backbone, parts.tokens, parts.preprocess, settings)
             except ValueError as error:
-                raise BadCheckpoint(f"{folder}: {error}") from error
-        if settings.head == saved.head:
-            checkpoint.read_head(model.head, folder)
+                raise BadCheckpoint(f"{parts.source}: {error}") from error
+        if settings.head == parts.settings.head:
+            load_head(model.head, parts)
         return model.eval()
 
     @classmethod
@@ -195,15 +204,15 @@ class FDACLIP(nn.Module):
         }
         given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-        with torch.random.fork_rng(devices=[]), checkpoint.quiet():
+        with torch.random.fork_rng(devices=[]), quiet():
             torch.manual_seed(seed)
             config = CLIPConfig(
                 vision_config=tower | vision,
                 text_config=tower | text,
                 projection_dim=embedding_size,
             )
-            backbone = checkpoint.build_backbone(config)
-            checkpoint.widen(backbone, settings.guidance)
+            backbone = build_backbone(config)
+            widen(backbone, settings.guidance)
             # A sentence starts as its words rather than their places, and is learned sooner.
             places = backbone.text_model.embeddings.position_embedding
             with torch.no_grad():
@@ -249,7 +258,7 @@ class FDACLIP(nn.Module):
             weights = freezing.folded_state(self.backbone) | {
                 f"head.{name}": tensor for name, tensor in self.head.state_dict().items()
             }
-            configs = [self.backbone.config, *checkpoint.towers(self.backbone)]
+            configs = [self.backbone.config, *towers(self.backbone)]
             rest = [asdict(self.settings), asdict(self.preprocess), self.tokens.identity()]
             self._fingerprint = (state, fingerprint(weights, configs, rest))
         return self._fingerprint[1]
@@ -528,79 +537,22 @@ class FDACLIP(nn.Module):
 
     # -- saving -------------------------------------------------------------------------------
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Save as a Hugging Face folder with fdaclip.json beside; reloads identical.
+    def save_pretrained(
+        self, folder: str | Path, *, results: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Save as a Hugging Face folder with fdaclip.json and a model card; reloads identical.
 
         The folder is written under another name beside it and renamed, so that it is whole or not
         there. A model saved there before is replaced. Adapters are folded into the saved weights.
 
+        Args:
+            results: contents of `result.json` files, whose figures the card shows.
+
         Raises:
             FileExistsError: the folder exists and holds other things than a saved model.
+            ValueError: one of the results is none.
         """
-        folder = Path(folder).expanduser().absolute()
-        refuse_foreign(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unique = uuid.uuid4().hex[:8]
-        fresh = folder.with_name(f".{folder.name}.{unique}.new")
-        old = folder.with_name(f".{folder.name}.{unique}.old")
-        fresh.mkdir()
-        try:
-            checkpoint.write_config(self.backbone, fresh)
-            weights = freezing.folded_state(self.backbone)
-            checkpoint.write_state(weights, fresh / WEIGHTS[0])
-            if head := self.head.state_dict():
-                checkpoint.write_state(head, fresh / checkpoint.HEAD)
-            self.tokens.write(fresh)
-            self.preprocess.write(fresh)
-            self.settings.write(fresh)
-            if folder.exists():
-                folder.rename(old)
-            fresh.rename(folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-SAVED = frozenset(
-    {
-        CONFIG,
-        WEIGHTS[0],
-        checkpoint.HEAD,
-        SETTINGS_FILE,
-        "preprocessor_config.json",
-        *TOKENIZER_FILES,
-    }
-)
-
-
-def refuse_foreign(folder: Path) -> None:
-    """Raise `FileExistsError` if replacing this folder would lose what no model saves."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; a model is saved as a folder")
-    others = sorted(entry.name for entry in folder.iterdir() if entry.name not in SAVED)
-    if others:
-        raise FileExistsError(
-            f"{folder} holds {', '.join(others[:4])}{' …' if len(others) > 4 else ''}, which no "
-            "saved model does; hint: save into a folder of its own"
-        )
-
-
-def tokens_of(backbone: Backbone, folder: Path) -> Tokens:
-    """The tokenizer in a backbone's folder, padding as its text tower was trained to."""
-    _, text = checkpoint.towers(backbone)
-    siglip = backbone.config.model_type == "siglip"
-    # CLIP's text tower is causal and read at the first end token: padding may be anything but that.
-    pad_id = int(text.pad_token_id) if siglip else 0
-    return read_tokens(folder, text.max_position_embeddings, pad_id, fixed=siglip)
-
-
-def embedding_size(backbone: Backbone) -> int:
-    """Length of the vectors in the space that both towers share."""
-    config: Any = backbone.config
-    vision, _ = checkpoint.towers(backbone)
-    return int(config.projection_dim if config.model_type == "clip" else vision.hidden_size)
+        write_folder(self, Path(folder), results)
 
 
 def as_batch(clip: NDArray[np.uint8]) -> Tensor:

@@ -97,3 +97,10 @@ def build_head(width: int, config: HeadConfig) -> nn.Module:
         transformer = FrameTransformer(*sizes) if config.over_time else None
         return TokenHead(width, weighted=config.kind == "wti", transformer=transformer)
     return TemporalHead(*sizes) if config.kind == "temporal" else MeanHead()
+
+
+def transformer_of(head: nn.Module) -> FrameTransformer:
+    """The transformer over frames of a head that has one."""
+    found = head.transformer if isinstance(head, TokenHead) else head
+    assert isinstance(found, FrameTransformer)
+    return found

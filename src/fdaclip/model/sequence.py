@@ -5,7 +5,7 @@ Shapes: B clips, T frames, E embedding.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,49 @@ class FrameTransformer(nn.Module):
         if self.norm is not None and self.out is not None:
             x = self.out(self.norm(x))
         return frames + x
+
+
+def begin_at_text_tower(transformer: FrameTransformer, text: Any) -> None:
+    """Copy the text tower's first layers and its positions, in place, as CLIP4Clip starts.
+
+    CLIP4Clip, modules/modeling.py, `from_pretrained` ("Initialization trick").
+
+    Args:
+        transformer: of the form `clip4clip`.
+        text: the text tower of a `CLIPModel`.
+
+    Raises:
+        ValueError: it has too few layers or positions, or another width.
+    """
+    positions = text.embeddings.position_embedding.weight
+    layers, (count, width) = text.encoder.layers, transformer.positions.shape
+    if len(layers) < len(transformer.blocks) or len(positions) < count:
+        raise ValueError(
+            f"a head of form clip4clip begins with the text tower's layers and positions, which "
+            f"has {len(layers)} and {len(positions)}, not {len(transformer.blocks)} and {count}"
+        )
+    if positions.shape[1] != width:
+        raise ValueError(
+            f"a head of form clip4clip needs a text tower as wide as the vectors: {width}, not "
+            f"{positions.shape[1]}"
+        )
+    with torch.no_grad():
+        transformer.positions.copy_(positions[:count])
+        for block, layer in zip(transformer.blocks, layers, strict=False):
+            assert isinstance(block, Block)
+            attention = layer.self_attn
+            for kind in ("weight", "bias"):
+                thirds = (attention.q_proj, attention.k_proj, attention.v_proj)
+                joint = torch.cat([getattr(third, kind) for third in thirds])
+                getattr(block.qkv, kind).copy_(joint)
+                for ours, theirs in (
+                    (block.norm1, layer.layer_norm1),
+                    (block.proj, attention.out_proj),
+                    (block.norm2, layer.layer_norm2),
+                    (block.fc1, layer.mlp.fc1),
+                    (block.fc2, layer.mlp.fc2),
+                ):
+                    getattr(ours, kind).copy_(getattr(theirs, kind))
 
 
 class Block(nn.Module):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Tokens:
         fixed: sentences are always padded to `context` and the padding is attended to (SigLIP was
             trained so); else only to the longest of a batch, and it is not.
         source: folder that the tokenizer's files came from; None if it was made here.
+        config: what `tokenizer_config.json` says of one that was made here.
     """
 
     tokenizer: Tokenizer
@@ -44,6 +45,7 @@ class Tokens:
     pad_id: int
     fixed: bool = False
     source: Path | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tokenizer.no_padding()
@@ -71,14 +73,7 @@ class Tokens:
                 return
         self.tokenizer.save(str(folder / "tokenizer.json"))
         if self.source is None:
-            config = {
-                "tokenizer_class": "PreTrainedTokenizerFast",
-                "model_max_length": self.context,
-                "pad_token": PAD,
-                "unk_token": UNKNOWN,
-                "bos_token": BEGIN,
-                "eos_token": END,
-            }
+            config = {**self.config, "model_max_length": self.context}
             text = json.dumps(config, indent=2, sort_keys=True) + "\n"
             (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
 
@@ -108,16 +103,34 @@ def read_tokens(folder: Path, context: int, pad_id: int, fixed: bool) -> Tokens:
 
 def clip_tokenizer(folder: Path) -> Tokenizer:
     """CLIP's byte-pair tokenizer from its vocabulary and merges."""
-    from transformers.models.clip.tokenization_clip import CLIPTokenizer
-
     vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
-    merges: Any = [
-        tuple(line.split()) for line in lines if line and not line.startswith("#version")
-    ]
+    merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
+    return byte_pairs(vocab, merges)
+
+
+def byte_pairs(vocab: Mapping[str, int], merges: Sequence[tuple[str, ...]]) -> Tokenizer:
+    """CLIP's tokenizer, as transformers builds it."""
+    from transformers.models.clip.tokenization_clip import CLIPTokenizer
+
     # Not the class's tokenizer itself: its `decode` is patched in Python and cannot be copied.
-    built: Any = CLIPTokenizer(vocab=vocab, merges=merges)
+    built: Any = CLIPTokenizer(vocab=dict(vocab), merges=list(merges))  # type: ignore[arg-type]
     return Tokenizer.from_str(built._tokenizer.to_str())
+
+
+def clip_tokens(
+    vocab: Mapping[str, int], merges: Sequence[tuple[str, ...]], context: int
+) -> Tokens:
+    """CLIP's tokenizer made from its vocabulary and merges."""
+    begin, end = "<|startoftext|>", "<|endoftext|>"
+    config = {
+        "tokenizer_class": "CLIPTokenizer",
+        "pad_token": end,
+        "unk_token": end,
+        "bos_token": begin,
+        "eos_token": end,
+    }
+    return Tokens(byte_pairs(vocab, merges), context, 0, config=config)
 
 
 def word_level(words: Iterable[str], context: int) -> Tokens:
@@ -147,4 +160,11 @@ def word_level(words: Iterable[str], context: int) -> Tokens:
     tokenizer.add_special_tokens(
         [tokenizers.AddedToken(t, special=True) for t in (PAD, UNKNOWN, BEGIN, END)]
     )
-    return Tokens(tokenizer, context, vocab[PAD])
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": PAD,
+        "unk_token": UNKNOWN,
+        "bos_token": BEGIN,
+        "eos_token": END,
+    }
+    return Tokens(tokenizer, context, vocab[PAD], config=config)

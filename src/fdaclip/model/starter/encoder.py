@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import numpy as np
@@ -96,7 +97,6 @@ class StarterEncoder:
                 digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    @torch.inference_mode()
     def probabilities(self, rgba: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What a prepared clip shows: uint8 [T,4,S,S] → float32 [1000], the mean over its frames.
 
@@ -108,7 +108,8 @@ class StarterEncoder:
             raise ValueError(
                 f"rgba must be uint8 [T,4,{side},{side}], not {rgba.dtype} {rgba.shape}"
             )
-        mean: NDArray[np.float32] = self.objects(torch.from_numpy(rgba)).mean(0).numpy()
+        with inference():
+            mean: NDArray[np.float32] = self.objects(torch.from_numpy(rgba)).mean(0).numpy()
         return mean
 
     def encode_rgba(self, clips: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -120,7 +121,8 @@ class StarterEncoder:
         """Sentences → float32 [Q,E], of unit length."""
         if isinstance(texts, str):
             raise TypeError("encode_texts takes a list of sentences, not one")
-        return self.sentences.encode(texts)
+        with inference():
+            return self.sentences.encode(texts)
 
     def likeliest(self, rgba: NDArray[np.uint8], count: int = 5) -> list[tuple[str, float]]:
         """The names of a prepared clip's likeliest classes, with their probabilities."""
@@ -132,3 +134,19 @@ class StarterEncoder:
         best = np.argsort(-probabilities, kind="stable")[: self.classes]
         placed: NDArray[np.float32] = probabilities[best] @ self.vectors[best]  # [E]
         return placed
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Without gradient, on one thread: layers this small lose more by sharing than they gain.
+
+    While indexing the other processors decode, and two threads that wait for each other in turns
+    with a decoder were five times slower than one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
