@@ -43,10 +43,19 @@ def reference() -> str:
     for verb in VERBS:
         command = group.get_command(root, verb)
         assert command is not None
-        ctx = click.Context(command, info_name=verb, parent=root, terminal_width=90)
-        ctx.max_content_width = 90
-        parts.append(section(f"fdaclip {verb}", command.get_help(ctx)))
+        parts += sections(verb, command, root)
     return "\n".join(parts)
+
+
+def sections(name: str, command: click.Command, parent: click.Context) -> list[str]:
+    """A command's help, and that of the commands below it."""
+    ctx = click.Context(command, info_name=name, parent=parent, terminal_width=90)
+    ctx.max_content_width = 90
+    parts = [section(ctx.command_path, command.get_help(ctx))]
+    if isinstance(command, click.Group):
+        for below in command.commands:
+            parts += sections(below, command.commands[below], ctx)
+    return parts
 
 
 def section(title: str, text: str) -> str:

@@ -112,3 +112,26 @@ def test_probe(filmed: tuple[Film, Path, Truth]) -> None:
         assert duration == pytest.approx(film.count / float(film.rate), abs=0.011)
     else:
         assert duration == pytest.approx(truth.times[-1], abs=0.3)
+
+
+def test_frames_at_places_within_their_segments(filmed: tuple[Film, Path, Truth]) -> None:
+    _, path, truth = filmed
+    places = np.random.default_rng(1).random(5)
+    with open_video(path, threads=1) as video:
+        centred = video.clip(5, places=np.full(5, 0.5))
+        np.testing.assert_array_equal(centred.rgb, video.clip(5).rgb)
+        clip = video.clip(5, places=places)
+        wanted = (np.arange(5) + places) * video.duration / 5
+    index = [truth.at(t) for t in wanted]
+    np.testing.assert_array_equal(clip.rgb, truth.rgb[index])
+    np.testing.assert_array_equal(
+        clip.partners, truth.rgb[[truth.partner(i, 1 / 6) for i in index]]
+    )
+
+
+def test_places_are_one_a_frame(film_folder: Path) -> None:
+    with (
+        open_video(make(FILMS[0], film_folder)) as video,
+        pytest.raises(ValueError, match=r"places must be \[5\]"),
+    ):
+        video.clip(5, places=np.zeros(4))

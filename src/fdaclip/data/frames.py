@@ -20,8 +20,6 @@ from fdaclip.data.records import Record
 from fdaclip.motion import MotionConfig, analyse_motion
 from fdaclip.video import Clip, Sampling, Truncated, Video, Window, open_video
 
-INSTANT = 1e-6  # s: half the window around a single wanted time
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -75,12 +73,13 @@ def sample(
     """
     with open_video(path, threads=1) as video:
         window = within(video, start, end)
-        if places is None:
-            clip = video.clip(
-                start=window.start, end=window.end, sampling=sampling, short_side=short_side
-            )
-        else:
-            clip = at_places(video, window, sampling, short_side, places)
+        clip = video.clip(
+            start=window.start,
+            end=window.end,
+            sampling=sampling,
+            short_side=short_side,
+            places=places,
+        )
     return whole(clip, sampling.frames)
 
 
@@ -99,42 +98,6 @@ def within(video: Video, start: float, end: float | None) -> Window:
             "leave it out, or get the whole video",
         )
     return Window(start, stop)
-
-
-def at_places(
-    video: Video,
-    window: Window,
-    sampling: Sampling,
-    short_side: int | None,
-    places: NDArray[np.float64],
-) -> Clip:
-    """As `Video.clip`, with each frame taken at `places` (float [T] in [0,1)) of its segment."""
-    segment = window.length / sampling.frames
-    times = window.start + (np.arange(sampling.frames) + places) * segment
-    if sampling.partner == "sampled":
-        found = video.frames_at(times, short_side=short_side)
-        other = next_or_last(len(found.times))
-        rgb, shown = found.rgb, found.times
-        partners, partner_times, lost = rgb[other], shown[other], found.lost
-    else:
-        instants = [Window(t - INSTANT, t + INSTANT) for t in times]
-        single = Sampling(1, sampling.partner)
-        clips = list(video.clips(instants, single, short_side=short_side))
-        rgb, partners = (
-            np.concatenate([getattr(c, n) for c in clips]) for n in ("rgb", "partners")
-        )
-        shown = np.concatenate([c.times for c in clips])
-        partner_times = np.concatenate([c.partner_times for c in clips])
-        sound = {c.start for c in clips}
-        lost = tuple(float(t) for t in times if t - INSTANT not in sound)
-    return Clip(rgb, partners, shown, partner_times, lost, video.path, window.start, window.end)
-
-
-def next_or_last(count: int) -> NDArray[np.int64]:
-    """int [T]: the sampled frame that each is compared with: the next, the last with its former."""
-    other = np.minimum(np.arange(1, count + 1), count - 1)
-    other[-1] = max(count - 2, 0)
-    return other
 
 
 def whole(clip: Clip, frames: int) -> Clip:

@@ -8,14 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fdaclip.data.errors import DataError
-
-# fmt: off
-EXTENSIONS = frozenset((
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc",
-    ".m2ts", ".m2v", ".m4v", ".mj2", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf",
-    ".ogg", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-))
-# fmt: on
+from fdaclip.video.extensions import EXTENSIONS
 
 
 class Tree:

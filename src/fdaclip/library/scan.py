@@ -12,16 +12,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from fdaclip.video.extensions import EXTENSIONS
+
 from .errors import NoSuchPath
 from .names import to_key
-
-# fmt: off
-EXTENSIONS = frozenset((
-    ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc", ".m2ts",
-    ".m2v", ".m4v", ".mj2", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm",
-    ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-))
-# fmt: on
 
 
 @dataclass(frozen=True)

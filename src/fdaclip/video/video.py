@@ -317,6 +317,7 @@ class Video:
         partner: float | Literal["sampled"] = PARTNER_DELAY,
         short_side: int | None = None,
         sampling: Sampling | None = None,
+        places: NDArray[np.float64] | None = None,
     ) -> Clip:
         """T frames of [start, end), uniformly, each with a partner frame close in time.
 
@@ -332,13 +333,17 @@ class Video:
             partner: seconds, or "sampled": the next of the T frames (the last has the one before).
             short_side: as in `frames_at`.
             sampling: `frames` and `partner` in one value, instead of them.
+            places: float [T] in [0,1), where in its segment each frame is taken; the centre if
+                None.
 
         Raises:
-            as `frames_at`; ValueError also where the window is empty.
+            as `frames_at`; ValueError also where the window is empty or places are not T.
         """
         sampling = sampling or Sampling(frames, partner)
         window = Window(start, self.duration if end is None else end)
-        return self._clip(window, sampling, short_side)
+        if places is not None and np.shape(places) != (sampling.frames,):
+            raise ValueError(f"places must be [{sampling.frames}], not {list(np.shape(places))}")
+        return self._clip(window, sampling, short_side, places)
 
     def clips(
         self,
@@ -414,8 +419,16 @@ class Video:
             return Truncated(self.path, "ends before the wanted frames")
         return Damaged(self.path, "none of the wanted frames can be decoded")
 
-    def _clip(self, window: Window, sampling: Sampling, short_side: int | None) -> Clip:
+    def _clip(
+        self,
+        window: Window,
+        sampling: Sampling,
+        short_side: int | None,
+        places: NDArray[np.float64] | None = None,
+    ) -> Clip:
         requested = uniform_times(sampling.frames, window.start, window.end)
+        if places is not None:
+            requested = requested + (places - 0.5) * (window.length / sampling.frames)
         if sampling.partner == "sampled":
             found = self.frames_at(requested, short_side=short_side)
             count = len(found.times)
