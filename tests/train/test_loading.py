@@ -31,7 +31,7 @@ def same(a: Batch, b: Batch) -> bool:
 def test_workers_prepare_what_this_process_would() -> None:
     source, plan = coloured(shift=2), Plan((2,) * 16, 4, each=2, seed=5)
     here = list(batches(source, plan, 0, 6, Loading()))
-    there = list(batches(source, plan, 0, 6, Loading(workers=2)))
+    there = list(batches(source, plan, 0, 6, Loading(workers=1)))
     later = list(batches(source, plan, 4, 6, Loading()))
     assert all(same(a, b) for a, b in zip(here, there, strict=True))
     assert all(same(a, b) for a, b in zip(here[4:], later, strict=True))
@@ -86,6 +86,6 @@ def test_a_slow_batch_is_told_with_its_videos() -> None:
 
 
 def test_a_stalled_worker_is_an_error_that_names_the_videos() -> None:
-    loading = Loading(workers=1, stall=0.5)
-    with pytest.raises(LoaderStalled, match=r"no batch for 5 s at step 1: film\d.*data check"):
+    loading = Loading(workers=1, stall=0.3)
+    with pytest.raises(LoaderStalled, match=r"no batch for 3 s at step 1: film\d.*data check"):
         next(batches(Slow(60), Plan((1,) * 4, 2), 0, 1, loading))

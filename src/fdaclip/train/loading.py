@@ -103,9 +103,10 @@ def batches(
             more = f" and {len(names) - 6} more" if len(names) > 6 else ""
             return f"no batch for {seconds:.0f} s at step {step + 1}: {', '.join(names[:6])}{more}"
 
+        received: list[Any] = []
         with watched(loading, told):
             try:
-                rgba, sentences, videos, owners, rows = next(found)
+                received.append(next(found))
             except RuntimeError as error:
                 if "timed out" not in str(error):
                     raise
@@ -113,7 +114,9 @@ def batches(
                     f"{told(loading.stall * GIVEN_UP_AFTER)}; "
                     "hint: fdaclip data check finds files that cannot be read"
                 ) from error
-        yield Batch(step, rgba, sentences, videos, owners, rows, time.monotonic() - began)
+        waited = time.monotonic() - began
+        # Popped, so that no name here keeps this batch in memory while the next one comes.
+        yield Batch(step, *received.pop(), waited=waited)
 
 
 class _Batches(torch.utils.data.Dataset[Any]):

@@ -108,6 +108,7 @@ def run(
         except TrainingDiverged as error:
             names = ", ".join(source.name(video) for video in error.videos)
             raise TrainingDiverged(f"{error}; videos: {names}", error.step, error.videos) from None
+        del batch  # or it would stay in memory until the next one has come
         seconds = max(time.monotonic() - began, 1e-9)
         a_second = (trainer.step - first) / seconds
         step = Step(

@@ -122,6 +122,7 @@ class Model:
     Attributes:
         start: a folder, file or hub id as `FDACLIP.from_pretrained` takes it, or `small` for a
             little backbone with random weights that knows the words of the training captions.
+        base: a CLIP that gives what a file of weights lacks, such as the tokenizer.
         small: its sizes.
         alpha: an Alpha-CLIP vision tower whose weights replace those of `start`.
         guidance: `alpha` shows the mask to the model, `none` hides it.
@@ -133,6 +134,7 @@ class Model:
     """
 
     start: str
+    base: str | None = None
     small: Small = field(default_factory=Small)
     alpha: str | None = None
     guidance: Literal["alpha", "none"] = "alpha"

@@ -152,7 +152,7 @@ def make_model(recipe: Recipe, begun_from: str, splits: Splits) -> FDACLIP:
         "motion": section.motion,
     }
     if begun_from != "small":
-        return FDACLIP.from_pretrained(begun_from, **more)
+        return FDACLIP.from_pretrained(begun_from, base=section.base, alpha=section.alpha, **more)
     words = {word for r in splits.train.records for said in r.captions for word in said.split()}
     return FDACLIP.small(recipe.training.seed, words=sorted(words), **asdict(section.small), **more)
 
