@@ -27,6 +27,7 @@ VERBS = {
     "eval": "Measure a model on a dataset, or test whether two results differ.",
     "train": "Train a model by a recipe, and measure it.",
     "ablate": "Run a grid of recipes and tabulate it, mean ± deviation over seeds.",
+    "models": "List the known models, describe a checkpoint, convert one.",
     "doctor": "Say what is installed, what works, and what is missing.",
     "completion": "Print the completion script of a shell.",
 }
