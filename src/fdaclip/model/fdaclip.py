@@ -23,10 +23,10 @@ from fdaclip.video import Sampling, open_video
 
 from . import freezing
 from .backbone import build_backbone, embedding_size, quiet, towers, widen
-from .checkpoints import read
+from .checkpoints import Parts, read
 from .checkpoints.openai import Activation
 from .checkpoints.parts import backbone_of, load_head
-from .checkpoints.writing import write_folder
+from .checkpoints.writing import Mask, write_folder, write_openai
 from .errors import BadCheckpoint, NeedsOneVector
 from .fingerprint import fingerprint, versions
 from .heads import HeadConfig, build_head, transformer_of
@@ -130,7 +130,17 @@ class FDACLIP(nn.Module):
         """
         parts = read(name, download=download, base=base, alpha=alpha, activation=activation)
         given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
-        settings = replace(parts.settings, **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        changed = {name: value for name, value in given.items() if value is not None}
+        return cls.of(parts, replace(parts.settings, **changed))  # type: ignore[arg-type]
+
+    @classmethod
+    def of(cls, parts: Parts, settings: Settings | None = None) -> FDACLIP:
+        """The model of a checkpoint that was read, with other settings than its own if given.
+
+        Raises:
+            BadCheckpoint: the parts do not fit each other, or the settings.
+        """
+        settings = settings or parts.settings
         with torch.random.fork_rng(devices=[]):
             backbone = backbone_of(parts, settings.guidance)
             torch.manual_seed(0)  # an untrained head is the same each time
@@ -530,10 +540,12 @@ class FDACLIP(nn.Module):
         2016, "Training deep nets with sublinear memory cost"). The gradients are the same.
         """
         backbone: Any = self.backbone
+        # "activation" since transformers 5.2x, which warns of the older name
+        kind = "activation" if hasattr(backbone, "activation_checkpointing_enable") else "gradient"
         if on:
-            backbone.gradient_checkpointing_enable({"use_reentrant": False})
+            getattr(backbone, f"{kind}_checkpointing_enable")({"use_reentrant": False})
         else:
-            backbone.gradient_checkpointing_disable()
+            getattr(backbone, f"{kind}_checkpointing_disable")()
 
     # -- saving -------------------------------------------------------------------------------
 
@@ -553,6 +565,23 @@ class FDACLIP(nn.Module):
             ValueError: one of the results is none.
         """
         write_folder(self, Path(folder), results)
+
+    def save_openai(self, path: str | Path, *, mask: Mask = "keep") -> None:
+        """Save the towers as a state dict in OpenAI's names, which its `clip.load` reads.
+
+        Args:
+            path: of the file, replaced whole.
+            mask: `keep`: a trained alpha slice is written as `visual.conv1_alpha.weight`, as
+                Alpha-CLIP names it; OpenAI's own code does not know that. `ones`: it is put into
+                the position embeddings as it is with a mask of ones everywhere, which is exact and
+                a plain CLIP. A slice that is zero, or not used, is left out in both.
+
+        Raises:
+            UnsupportedModel: the form cannot hold this model: SigLIP, another activation than
+                QuickGELU, another head than the mean, attention heads not 64 wide, or a vocabulary
+                whose end token is not its last.
+        """
+        write_openai(self, Path(path), mask)
 
 
 def as_batch(clip: NDArray[np.uint8]) -> Tensor:

@@ -181,7 +181,10 @@ def channel_decorrelation(
 
 
 def correlation_of_tokens(texts: tuple[Tensor, ...], videos: tuple[Tensor, ...]) -> Tensor:
-    """C [E,E] over words with their best frames, and frames with their best words."""
+    """C [E,E] over words with their best frames, and frames with their best words.
+
+    As in DRL's code, the first is text by video and the second video by text.
+    """
     words, mask, *word_weight = texts
     frames, *frame_weight = videos
     alike = torch.einsum("ble,bte->blt", words, frames)
@@ -193,14 +196,14 @@ def correlation_of_tokens(texts: tuple[Tensor, ...], videos: tuple[Tensor, ...])
     a = word_weight[0][mask] / len(words) if word_weight else None
     b = frame_weight[0].flatten() / len(words) if frame_weight else None
     of_words = correlation(words[mask], frame_of, a)
-    of_frames = correlation(word_of, frames.flatten(0, 1), b)
+    of_frames = correlation(frames.flatten(0, 1), word_of, b)
     return (of_words + of_frames) / 2
 
 
-def correlation(texts: Tensor, videos: Tensor, weights: Tensor | None) -> Tensor:
+def correlation(one: Tensor, other: Tensor, weights: Tensor | None) -> Tensor:
     """[N,E] and [N,E] → [E,E]: channels of unit spread, each pair weighing 1/N or as `weights`."""
-    scale = 1 / len(texts) if weights is None else weights[:, None]
-    return (standard(texts) * scale).T @ standard(videos)
+    scale = 1 / len(one) if weights is None else weights[:, None]
+    return (standard(one) * scale).T @ standard(other)
 
 
 def standard(x: Tensor) -> Tensor:

@@ -67,6 +67,11 @@ def description(model: FDACLIP) -> list[str]:
     vision = config.vision_config
     count = sum(p.numel() for p in model.parameters())
     sampling = model.sampling
+    partner = (
+        "the next sampled frame"
+        if sampling.partner == "sampled"
+        else f"one {sampling.partner:.2g} s later"
+    )
     alpha = "it is shown to the model" if model.guidance == "alpha" else "not shown to this model"
     return [
         "# FDA-CLIP",
@@ -80,7 +85,7 @@ def description(model: FDACLIP) -> list[str]:
         f"{vision.num_hidden_layers} layers, patches of {vision.patch_size} px, "
         f"{vision.image_size} px; {count / 1e6:,.1f} M parameters |",
         f"| vectors | {model.embedding_size} numbers |",
-        f"| frames | {sampling.frames} a clip, partner: {sampling.partner} |",
+        f"| frames | {sampling.frames} a clip, each compared with {partner} |",
         f"| mask | {alpha} |",
         f"| head | {model.settings.head.kind}: {HEADS[model.settings.head.kind]} |",
         "",

@@ -75,7 +75,7 @@ def read_config(path: Path) -> OpenClipConfig:
             *refusals(vision, "vision_cfg"),
             *refusals(text, "text_cfg"),
         ]
-        if not isinstance(vision["layers"], int):
+        if isinstance(vision.get("layers"), list):
             refused.append(f"vision_cfg.layers {vision['layers']} (a ResNet)")
         if refused:
             raise UnsupportedModel(f"{path} asks for {', '.join(refused)}, which is not done here")

@@ -84,21 +84,10 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
-def write_openai(model: FDACLIP, path: str | Path, *, mask: Mask = "keep") -> None:
-    """The towers as a state dict in OpenAI's names, which `clip.load` of its repository reads.
-
-    Args:
-        model: a CLIP with QuickGELU and the mean of the frames.
-        path: of the file; replaced whole.
-        mask: `keep`: a trained alpha slice is written as `visual.conv1_alpha.weight`, Alpha-CLIP's
-            name, which OpenAI's own code does not know. `ones`: it is put into the position
-            embeddings as it is with a mask of ones everywhere, which is exact, and a plain CLIP.
-            A slice that is zero, or not used, is left out in both.
-
-    Raises:
-        UnsupportedModel: the form cannot hold this model: SigLIP, another activation, a head with
-            weights or of tokens, heads not 64 wide, a vocabulary whose end token is not its last.
-    """
+def write_openai(model: FDACLIP, path: Path, mask: Mask) -> None:
+    """See `FDACLIP.save_openai`."""
+    if mask not in ("keep", "ones"):
+        raise ValueError(f"mask must be keep or ones, not {mask!r}")
     refuse_what_is_lost(model)
     state = to_openai(folded_state(model.backbone))
     alpha = state.pop(ALPHA)
@@ -119,7 +108,7 @@ def write_openai(model: FDACLIP, path: str | Path, *, mask: Mask = "keep") -> No
     state |= {name: torch.tensor(size) for name, size in sizes.items()}
     # A copy of each: a view would be written with all that it is a view of.
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-    write_whole(Path(path).expanduser(), lambda fresh: torch.save(tensors, fresh))
+    write_whole(path.expanduser(), lambda fresh: torch.save(tensors, fresh))
 
 
 def refuse_what_is_lost(model: FDACLIP) -> None:
