@@ -118,6 +118,7 @@ def killed(words: list[Any], run: Path, steps: int) -> int:
             lines = journal.read_text().count('"kind": "step"') if journal.exists() else 0
             if lines > share * steps:
                 os.kill(process.pid, signal.SIGKILL)
+                process.wait()
                 kills += 1
                 print(f"killed after step {lines}", flush=True)
             time.sleep(0.05)

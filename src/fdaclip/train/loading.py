@@ -103,7 +103,7 @@ def batches(
             more = f" and {len(names) - 6} more" if len(names) > 6 else ""
             return f"no batch for {seconds:.0f} s at step {step + 1}: {', '.join(names[:6])}{more}"
 
-        received: list[Any] = []
+        received: list[tuple[Tensor, list[str], Tensor, Tensor, Tensor]] = []
         with watched(loading, told):
             try:
                 received.append(next(found))
