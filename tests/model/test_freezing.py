@@ -178,3 +178,40 @@ def test_the_text_tower_can_have_its_own_rate() -> None:
     text = {id(p) for n, p in model.named_parameters() if n.startswith("backbone.text_")}
     assert {id(p) for g in groups if g["lr"] == 1e-5 for p in g["params"]} == text
     assert {n for g in groups for n in map(id, g["params"])} == set(map(id, model.parameters()))
+
+
+@pytest.mark.parametrize("mode", ["frozen", "lora", "full"])
+def test_gradient_checkpointing_changes_nothing_but_what_is_kept(
+    mode: Any, random_rgba: Any
+) -> None:
+    """The same gradients, and far fewer numbers kept for the way back."""
+    rgba = torch.from_numpy(random_rgba(2, 4, 4, 56, 56))
+    gradients, kept = [], []
+    for on in (False, True):
+        model = small()
+        torch.manual_seed(0)
+        model.set_trainable(mode, rank=4)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+        model.train()
+        model.gradient_checkpointing(on)
+        sizes: list[int] = []
+
+        def keep(tensor: torch.Tensor, sizes: list[int] = sizes) -> torch.Tensor:
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            videos = model.video_features(rgba)[0]
+            texts = model.text_features(**model.tokenize(["a dog", "red"]))[0]
+            loss = symmetric_infonce(texts, videos, model.logit_scale())
+        kept.append(sum(sizes))
+        loss.backward()
+        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys() and gradients[0]
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-5, atol=1e-7)
+    assert kept[1] < kept[0] / 2
+    model.gradient_checkpointing(False)
+    assert not model.backbone.vision_model.encoder.layers[0].gradient_checkpointing

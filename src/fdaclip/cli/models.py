@@ -165,7 +165,7 @@ def convert(
     fdaclip models convert run/best ViT-B-32-mine.pt --to openai --mask ones
     """
     from fdaclip.model import HeadConfig
-    from fdaclip.model.convert import convert as convert_checkpoint
+    from fdaclip.model.conversion import convert as convert_checkpoint
 
     try:
         model = convert_checkpoint(

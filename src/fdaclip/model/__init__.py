@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .convert import convert as convert
+    from .conversion import convert as convert
     from .encoder import STARTER as STARTER
     from .encoder import Encoder as Encoder
     from .encoder import load_encoder as load_encoder
@@ -43,7 +43,7 @@ _MODULE_OF = {
     "UnsupportedModel": "errors",
     "at_hand": "zoo",
     "channel_decorrelation": "losses",
-    "convert": "convert",
+    "convert": "conversion",
     "infonce": "losses",
     "load_encoder": "encoder",
     "sigmoid_loss": "losses",

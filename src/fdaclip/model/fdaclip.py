@@ -80,10 +80,6 @@ class FDACLIP(nn.Module):
         self.backbone = backbone
         self.normalise = Normalise(preprocess)
         self.head = build_head(embedding_size(backbone), settings.head)
-        if settings.head.form == "clip4clip" and settings.head.has_transformer:
-            if backbone.config.model_type != "clip":
-                raise ValueError("a head of form clip4clip begins with a CLIP's text tower")
-            begin_at_text_tower(transformer_of(self.head), backbone.text_model)
         self.tokens = tokens
         self.preprocess = preprocess
         self.settings = settings
@@ -146,10 +142,12 @@ class FDACLIP(nn.Module):
             torch.manual_seed(0)  # an untrained head is the same each time
             try:
                 model = cls(backbone, parts.tokens, parts.preprocess, settings)
+                if settings.head == parts.settings.head:
+                    load_head(model.head, parts)
+                else:
+                    model._begin_head()
             except ValueError as error:
                 raise BadCheckpoint(f"{parts.source}: {error}") from error
-        if settings.head == parts.settings.head:
-            load_head(model.head, parts)
         return model.eval()
 
     @classmethod
@@ -227,7 +225,21 @@ class FDACLIP(nn.Module):
             places = backbone.text_model.embeddings.position_embedding
             with torch.no_grad():
                 places.weight.mul_(0.1)
-            return cls(backbone, tokens, Preprocess(image_size), settings).eval()
+            model = cls(backbone, tokens, Preprocess(image_size), settings)
+            model._begin_head()
+            return model.eval()
+
+    def _begin_head(self) -> None:
+        """Give an untrained head what it begins with besides random numbers.
+
+        Raises:
+            ValueError: the backbone has not what a head of form `clip4clip` begins with.
+        """
+        head = self.settings.head
+        if head.has_transformer and head.form == "clip4clip":
+            if self.backbone.config.model_type != "clip":
+                raise ValueError("a head of form clip4clip begins with a CLIP's text tower")
+            begin_at_text_tower(transformer_of(self.head), self.backbone.text_model)
 
     # -- what it is ---------------------------------------------------------------------------
 

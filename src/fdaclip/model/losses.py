@@ -81,7 +81,7 @@ def one_way(logits: Tensor, positives: Tensor, beta: float) -> Tensor:
     """Mean loss of the rows that have a true pair."""
     wrong = logits.masked_fill(positives, -torch.inf)
     if beta:
-        number = (~positives).sum(1, keepdim=True).clamp(min=1)
+        number = (~positives).sum(1, keepdim=True).clamp(min=1).to(wrong.dtype)
         spread = (beta * wrong).logsumexp(1, keepdim=True).clamp(min=torch.finfo(wrong.dtype).min)
         wrong = wrong + (number.log() + beta * wrong - spread)  # zₙ + log wₙ
     against = wrong.logsumexp(1, keepdim=True)  # [Q,1]

@@ -77,10 +77,11 @@ def begin_at_text_tower(transformer: FrameTransformer, text: Any) -> None:
             f"a head of form clip4clip begins with the text tower's layers and positions, which "
             f"has {len(layers)} and {len(positions)}, not {len(transformer.blocks)} and {count}"
         )
-    if positions.shape[1] != width:
+    hidden = layers[0].mlp.fc1.out_features
+    if (positions.shape[1], hidden) != (width, 4 * width):
         raise ValueError(
-            f"a head of form clip4clip needs a text tower as wide as the vectors: {width}, not "
-            f"{positions.shape[1]}"
+            f"a head of form clip4clip needs a text tower as wide as the vectors: {width} and "
+            f"{4 * width} within, not {positions.shape[1]} and {hidden}"
         )
     with torch.no_grad():
         transformer.positions.copy_(positions[:count])

@@ -108,8 +108,8 @@ def with_vision_tower(base: Parts, weights: Weights, source: Path) -> Parts:
     wanted = {name: tensor for name, tensor in wanted.items() if name.startswith(VISUAL)}
     try:
         account(
-            {name.removeprefix(VISUAL): t for name, t in tower.items()},
-            {name.removeprefix(VISUAL): t for name, t in wanted.items()},
+            {theirs(name): tensor for name, tensor in tower.items()},
+            {theirs(name): tensor for name, tensor in wanted.items()},
             source,
         )
     except BadCheckpoint as error:
@@ -123,6 +123,11 @@ def with_vision_tower(base: Parts, weights: Weights, source: Path) -> Parts:
         state=base.state | to_hugging_face(tower),
         remarks=(*base.remarks, f"text tower, tokenizer and preprocessing from {base.source}"),
     )
+
+
+def theirs(name: str) -> str:
+    """Alpha-CLIP's name of a weight of OpenAI's vision tower."""
+    return name.removeprefix(VISUAL).replace(".attn.in_proj_", ".attn.in_proj.")
 
 
 def size(parts: Parts) -> str:

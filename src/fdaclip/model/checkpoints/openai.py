@@ -24,6 +24,7 @@ Activation = Literal["quick_gelu", "gelu"]
 ACTIVATIONS: tuple[Activation, ...] = ("quick_gelu", "gelu")
 SIZES = ("input_resolution", "context_length", "vocab_size")  # kept beside the weights
 HEAD = 64  # width of an attention head
+WIDEST = 1024  # of OpenAI's vision towers, ViT-L
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def is_clip(state: Mapping[str, Tensor]) -> bool:
     return "token_embedding.weight" in state and any(n.startswith("visual.") for n in state)
 
 
-def check_width(geometry_config: Any, source: Path) -> None:
+def check_width(config: Any, source: Path) -> None:
     """Refuse a width that OpenAI's CLIP never had, and whose heads cannot be told from shapes.
 
     open_clip's larger models (ViT-H, -g, -bigG) have heads of 80 to 104.
@@ -205,8 +206,8 @@ def check_width(geometry_config: Any, source: Path) -> None:
     Raises:
         UnsupportedModel: naming what would tell.
     """
-    width = geometry_config.vision_config.hidden_size
-    if width > 1024:
+    width = config.vision_config.hidden_size
+    if width > WIDEST:
         raise UnsupportedModel(
             f"{source} has a vision tower {width} wide, which none of OpenAI's is: how many heads "
             "it has is not to be seen from the weights; hint: put its open_clip_config.json beside"

@@ -88,7 +88,8 @@ def read_bpe(path: Path, context: int) -> Tokens:
             lines = file.read().split("\n")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise BadCheckpoint(f"{path} cannot be read: {error}") from error
-    merges = [tuple(line.split()) for line in lines[1 : COUNT - 2 * 256 - 2 + 1]]
+    wanted = lines[1 : COUNT - 2 * 256 - 2 + 1]
+    merges = [tuple(line.split()) for line in wanted if line]
     if not merges or not all(len(pair) == 2 for pair in merges):
         raise BadCheckpoint(f"{path} is no file of merges")
     characters = byte_characters()
