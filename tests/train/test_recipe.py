@@ -108,6 +108,8 @@ def test_the_command_line_replaces_what_the_file_says(tmp_path: Path) -> None:
     assert recipe.training.batch == 64 and recipe.training.backbone_lr == 1e-6
     assert recipe.model.sampling.partner == "sampled" and recipe.data.val is None
     assert recipe.data.quality == "raw" and recipe.record.trackers == ()
+    grid = read_recipe(path, ["ablation.vary.model.head.kind=[mean, ti]", "data.scenes={}"])
+    assert grid.ablation.vary == {"model.head.kind": ["mean", "ti"]}
     with pytest.raises(RecipeError, match="'training' is no key=value"):
         read_recipe(path, ["training"])
 

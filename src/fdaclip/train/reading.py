@@ -12,6 +12,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from fdaclip.train.recipe import Recipe
 
 
+# Mappings with names of the user's own, say `data.scenes.train`.
+FREE = ("data.scenes", "model.after", "ablation.vary", "ablation.against")
+
+
 class RecipeError(ValueError):
     """A recipe says something that is not understood; the message says where and what."""
 
@@ -137,9 +141,13 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _put(nested: dict[str, Any], key: str, value: Any, source: str) -> None:
-    if key not in keys() and not _is_free(key):
+    free = next((free for free in FREE if key.startswith(f"{free}.")), None)
+    if key not in keys() and not free:
         raise _unknown(key, keys(), source)
-    *path, last = key.split(".")
+    if free:  # what follows is one name, dots and all: ablation.vary.model.head.kind
+        path, last = free.split("."), key.removeprefix(f"{free}.")
+    else:
+        *path, last = key.split(".")
     for name in path:
         if nested.get(name) is None:
             nested[name] = {}
@@ -147,14 +155,6 @@ def _put(nested: dict[str, Any], key: str, value: Any, source: str) -> None:
         if not isinstance(nested, dict):
             raise RecipeError(f"{source}: {name} is {nested!r}, and so has no {last}")
     nested[last] = value
-
-
-def _is_free(key: str) -> bool:
-    """Is this a name within a mapping of the user's own, say `data.scenes.train`?"""
-    return any(
-        key.startswith(f"{free}.")
-        for free in ("data.scenes", "model.after", "ablation.vary", "ablation.against")
-    )
 
 
 def _unknown(key: str, known: Sequence[str], source: str) -> RecipeError:
