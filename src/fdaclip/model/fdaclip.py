@@ -22,7 +22,7 @@ from fdaclip.motion import MotionConfig, analyse_motion
 from fdaclip.video import Sampling, open_video
 
 from . import freezing
-from .backbone import build_backbone, embedding_size, quiet, towers, widen
+from .backbone import embedding_size, towers, widen
 from .checkpoints import Parts, read
 from .checkpoints.openai import Activation
 from .checkpoints.parts import backbone_of, load_head
@@ -36,6 +36,7 @@ from .patch import Guidance
 from .preprocess import Preprocess
 from .sequence import begin_at_text_tower
 from .settings import Settings
+from .small import small_backbone
 from .tokens import Tokens, word_level
 from .words import WORDS
 
@@ -185,46 +186,15 @@ class FDACLIP(nn.Module):
         Raises:
             ValueError: the sizes do not divide.
         """
-        from transformers.models.clip.configuration_clip import CLIPConfig
-
-        if image_size % patch_size or width % 32:
-            raise ValueError(
-                f"image_size {image_size} must divide by patch_size {patch_size}, "
-                f"width {width} by 32"
-            )
-        tokens = word_level(words, context)
-        end = tokens.tokenizer.token_to_id("</s>")
-        tower = {
-            "hidden_size": width,
-            "intermediate_size": 4 * width,
-            "num_attention_heads": width // 32,
-            "projection_dim": embedding_size,
-            "hidden_act": "gelu",
-        }
-        vision = {"num_hidden_layers": layers, "image_size": image_size, "patch_size": patch_size}
-        text = {
-            "num_hidden_layers": text_layers,
-            "max_position_embeddings": context,
-            "vocab_size": tokens.tokenizer.get_vocab_size(),
-            "pad_token_id": tokens.pad_id,
-            "bos_token_id": tokens.tokenizer.token_to_id("<s>"),
-            "eos_token_id": end,
-        }
         given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-        with torch.random.fork_rng(devices=[]), quiet():
+        tokens = word_level(words, context)
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            config = CLIPConfig(
-                vision_config=tower | vision,
-                text_config=tower | text,
-                projection_dim=embedding_size,
+            backbone = small_backbone(
+                tokens, image_size, patch_size, width, layers, text_layers, embedding_size
             )
-            backbone = build_backbone(config)
             widen(backbone, settings.guidance)
-            # A sentence starts as its words rather than their places, and is learned sooner.
-            places = backbone.text_model.embeddings.position_embedding
-            with torch.no_grad():
-                places.weight.mul_(0.1)
             model = cls(backbone, tokens, Preprocess(image_size), settings)
             model._begin_head()
             return model.eval()
