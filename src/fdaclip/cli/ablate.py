@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .output import INTERRUPTED, Fault, json_option, print_json, printable, say
-from .train import watching
+from .progress import watching
 
 
 @click.command(short_help="Run a grid of recipes and tabulate it, mean ± deviation over seeds.")

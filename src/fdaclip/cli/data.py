@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .output import OK, SOME_BAD, clock, is_terminal, json_option, print_json, printable, say, size
+from .output import OK, SOME_BAD, clock, json_option, print_json, printable, say, size
+from .progress import stage
 
 if TYPE_CHECKING:
     from fdaclip.data import Dropped
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-LINE_EVERY = 10.0  # s
 SHOWN = 10  # findings of a kind that are printed
 
 HEADINGS = {
@@ -184,7 +182,7 @@ def check(
 
     found = plan(name, root, split, protocol, allow_missing=True, videos=videos)
     tell(found.dropped)
-    with steps("videos") as progress:
+    with stage("checking", "videos") as progress:
         report = check(
             found, workers=processes, every_frame=every_frame, again=again, progress=progress
         )
@@ -312,7 +310,7 @@ def cache(
     def announce(estimate: Estimate) -> None:
         say(about(estimate))
 
-    with steps("clips") as progress:
+    with stage("decoding", "clips") as progress:
         store.fill(dataset.records, workers=processes, announce=announce, progress=progress)
     if as_json:
         print_json({"folder": store.folder, "clips": dataset.videos, "failed": store.failed})
@@ -331,45 +329,3 @@ def about(estimate: Any) -> str:
         f"{estimate.clips:,} clips to decode, about {size(estimate.bytes)}; "
         f"the disk has {size(estimate.free)} left"
     )
-
-
-@contextmanager
-def steps(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress on stderr: a bar for a terminal, a line now and then for a log."""
-    began = last = time.monotonic()
-    before: int | None = None  # what was done when the first step was told of
-
-    def text(done: int, total: int) -> str:
-        rate = (done - (before or 0)) / max(time.monotonic() - began, 1e-9)
-        left = f" · {clock(round((total - done) / rate))} left" if rate else ""
-        return f"{done:,}/{total:,} {what} · {rate:.1f}/s{left}"
-
-    def line(done: int, total: int) -> None:
-        nonlocal before, began, last
-        if before is None:
-            before, began = done, time.monotonic()
-        if time.monotonic() - last >= LINE_EVERY:
-            last = time.monotonic()
-            say(text(done, total))
-
-    if not is_terminal():
-        yield line
-        return
-    from rich import progress as rich_progress
-    from rich.console import Console
-
-    columns = (
-        rich_progress.SpinnerColumn(),
-        rich_progress.BarColumn(bar_width=24),
-        rich_progress.TextColumn("{task.description}"),
-    )
-    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-
-        def show(done: int, total: int) -> None:
-            nonlocal before, began
-            if before is None:
-                before, began = done, time.monotonic()
-            bar.update(task, completed=done / max(total, 1), description=text(done, total))
-
-        yield show

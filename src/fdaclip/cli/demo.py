@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import clock, is_terminal, json_option, print_json, say, span
+from .output import clock, json_option, print_json, say, span
+from .progress import stage
 
 if TYPE_CHECKING:
     from fdaclip.data.shapes import ClipSpec
@@ -69,12 +68,12 @@ def _prepare(out: Path, scenes: dict[str, int]) -> tuple[dict[str, list[ClipSpec
         model.sampling, model.motion, model.preprocess, model.preprocess.decode_short_side
     )
     total = sum(map(len, specs.values()))
-    with _stage("generating clips", "clips") as report:
+    with stage("generating clips", "clips") as report:
         records = {
             split: shapes.write(clips, out / "clips" / split, progress=report.part(total))
             for split, clips in specs.items()
         }
-    with _stage("decoding, masking", "clips") as report:
+    with stage("decoding, masking", "clips") as report:
         arrays = {split: out / f"{split}.npy" for split in records}
         for split, files in records.items():
             np.save(arrays[split], frames.load(files, read, progress=report.part(total)))
@@ -94,7 +93,7 @@ def _train(out: Path, corpus: Any, seeds: tuple[int, ...], steps: int) -> list[t
         runs.append(Run("alpha", seed, out / "models" / f"mask-{seed}"))
         runs.append(Run("none", seed, out / "models" / f"blind-{seed}"))
     done: dict[Any, int] = {}
-    with _stage(f"training {len(runs)} models", "steps") as report:
+    with stage(f"training {len(runs)} models", "steps") as report:
 
         def on_step(run: Any, step: Any) -> None:
             done[run] = step.number
@@ -116,7 +115,7 @@ def _index(out: Path) -> Library:
 
         shutil.rmtree(place)  # of another training, hence another model
     library = Library(place, FDACLIP.from_pretrained(folder), model=str(folder.absolute()))
-    with _stage("indexing the test clips", "files") as report:
+    with stage("indexing the test clips", "files") as report:
         library.add(out / "clips" / "test", progress=lambda now: report(now.done, now.files))
     return library
 
@@ -161,7 +160,7 @@ def _real_films(out: Path) -> list[dict[str, Any]]:
 
     encoder = StarterEncoder()
     library = Library(out / "real", encoder)
-    with _stage("indexing real films", "files") as report:
+    with stage("indexing real films", "files") as report:
         library.add(films(), progress=lambda now: report(now.done, now.files))
     hits = {sentence: library.search(sentence, limit=3) for sentence in REAL}
     write_page(
@@ -249,60 +248,3 @@ def _print(result: dict[str, Any], out: Path, page: Path) -> None:
         click.echo(f"         {out / 'real.html'}  (real films, by the starter)")
     click.echo(f"search   fdaclip search --library {out / 'library'} 'a red bar goes up quickly'")
     say(f"done in {clock(result['seconds'])}")
-
-
-class Report:
-    """Tells how far a stage is."""
-
-    def __init__(self, title: str, unit: str, show: Callable[[int, int, str], None]) -> None:
-        self.began = time.monotonic()
-        self.title, self.unit, self.show = title, unit, show
-        self.done = self.total = 0
-
-    def __call__(self, done: int, total: int, more: str = "") -> None:
-        self.done, self.total = done, total
-        rate = done / max(time.monotonic() - self.began, 1e-9)
-        left = f"{clock(round((total - done) / rate))} left" if rate and done < total else ""
-        parts = [f"{self.title} {done}/{total} {self.unit}", f"{rate:.0f} a second", left, more]
-        self.show(done, total, " · ".join(part for part in parts if part))
-
-    def part(self, total: int) -> Callable[[int, int], None]:
-        """The progress of one part of a stage of ``total``, after what is already done."""
-        before = self.done
-        return lambda done, _: self(before + done, total)
-
-
-@contextmanager
-def _stage(title: str, unit: str) -> Iterator[Report]:
-    """One step of the job: a bar for a terminal, a line now and then for a log."""
-    if is_terminal():
-        from rich import progress as rich_progress
-        from rich.console import Console
-
-        columns = (
-            rich_progress.SpinnerColumn(),
-            rich_progress.BarColumn(bar_width=24),
-            rich_progress.TextColumn("{task.description}"),
-        )
-        with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=None)
-            report = Report(
-                title,
-                unit,
-                lambda done, total, text: bar.update(
-                    task, completed=done, total=total, description=text
-                ),
-            )
-            yield report
-    else:
-        last = time.monotonic()
-
-        def line(done: int, total: int, text: str) -> None:
-            nonlocal last
-            if time.monotonic() - last >= 10:
-                last = time.monotonic()
-                say(text)
-
-        report = Report(title, unit, line)
-        yield report
-    say(f"{title}: {report.total} {unit} in {time.monotonic() - report.began:.0f} s")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .demo import _stage as stage
 from .encoders import load
 from .output import Fault, json_option, print_json, printable, say
+from .progress import stage
 
 if TYPE_CHECKING:
     from fdaclip.data import Dataset

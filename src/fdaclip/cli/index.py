@@ -59,11 +59,11 @@ def command(
     from fdaclip.library import Interrupted
 
     from .encoders import open_for_adding
-    from .progress import progress
+    from .progress import adding
 
     opened = open_for_adding(paths, library, model, download)
     try:
-        with progress() as show:
+        with adding() as show:
             report = opened.add(paths, retry=retry, processes=processes, progress=show)
     except Interrupted as interrupted:
         report = interrupted.report

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import INTERRUPTED, clock, is_terminal, json_option, print_json, printable, say
+from .output import INTERRUPTED, clock, json_option, print_json, printable, say
+from .progress import watching
 
 if TYPE_CHECKING:
     from fdaclip.train.loop import Step
     from fdaclip.train.session import Tell
     from fdaclip.train.world import World
-
-LINE_EVERY = 10.0  # s
 
 
 @click.command(short_help="Train a model by a recipe, and measure it.")
@@ -118,10 +116,6 @@ def describe(step: Step) -> str:
     )
 
 
-Show = Callable[[int, int, str], None]  # done, of, a line for people
-Line = Callable[[str], None]
-
-
 @contextmanager
 def telling() -> Iterator[Tell]:
     """How far a run is, on stderr."""
@@ -133,48 +127,3 @@ def telling() -> Iterator[Tell]:
             step=lambda step: show(step.number, step.of, describe(step)),
             part=lambda what, done, of: show(done, of, f"{what} {done}/{of}"),
         )
-
-
-@contextmanager
-def watching() -> Iterator[tuple[Show, Line]]:
-    """Progress and lines on stderr: a bar for a terminal, a line now and then for a log."""
-    if is_terminal():
-        with _bar() as both:
-            yield both
-    else:
-        yield _lines(), say
-
-
-def _lines() -> Show:
-    last = time.monotonic()
-
-    def show(done: int, of: int, text: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LINE_EVERY:
-            last = time.monotonic()
-            say(text)
-
-    return show
-
-
-@contextmanager
-def _bar() -> Iterator[tuple[Show, Line]]:
-    from rich import progress as rich_progress
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        rich_progress.SpinnerColumn(),
-        rich_progress.BarColumn(bar_width=24),
-        rich_progress.TextColumn("{task.description}", markup=False),
-    )
-    with rich_progress.Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def show(done: int, of: int, text: str) -> None:
-            bar.update(task, completed=done, total=of, description=text)
-
-        def line(text: str) -> None:
-            console.print(text, markup=False)
-
-        yield show, line
