@@ -11,7 +11,6 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from fdaclip.train.recipe import Recipe
 
-
 # Mappings with names of the user's own, say `data.scenes.train`.
 FREE = ("data.scenes", "model.after", "ablation.vary", "ablation.against")
 
