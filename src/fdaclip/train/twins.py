@@ -125,4 +125,4 @@ def _train_one(index: int, run: Run, corpus: Corpus, recipe: Training) -> dict[s
     recipe = replace(recipe, seed=run.seed)
     train(model, pairs, recipe, lambda step: _steps.put((index, step)))
     model.save_pretrained(run.folder)
-    return evaluate(model, np.load(corpus.test), corpus.test_captions)
+    return evaluate(model, list(np.load(corpus.test)), corpus.test_captions)
