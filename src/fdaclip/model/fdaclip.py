@@ -314,7 +314,7 @@ class FDACLIP(nn.Module):
             )
         pixels = self.normalise(rgba.to(self.device).flatten(0, 1))  # [B·T,4,S,S]
         features = self.backbone.get_image_features(pixel_values=pixels).pooler_output  # [B·T,E]
-        frames: Tensor = features.view(*rgba.shape[:2], -1)
+        frames: Tensor = features.float().view(*rgba.shape[:2], -1)  # float32 under autocast too
         return frames
 
     def word_features(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -364,7 +364,7 @@ class FDACLIP(nn.Module):
             input_ids=input_ids.to(self.device),
             attention_mask=None if self.tokens.fixed else attention_mask.to(self.device),
         ).pooler_output
-        return normalize(features, dim=-1)
+        return normalize(features.float(), dim=-1)
 
     def _require_one_vector(self) -> None:
         if self.settings.head.keeps_tokens:
