@@ -61,6 +61,8 @@ def test_faults_are_one_line_and_exit_1(
     for arguments, words in (
         (["info", str(tmp_path / "none.pt")], "no such file"),
         (["info", str(tmp_path / "none")], "no model folder"),
+        (["info", "starter"], "hint: fdaclip doctor"),
+        (["info", "nobody/nothing"], "hint: --download fetches it"),
         (["convert", source, out, "--to", "openai"], "its head is temporal; hint:"),
         (["convert", source, out, "--to", "openai", "--head", "mean"], "activation is gelu"),
         (["convert", source, str(tmp_path / "mine")], "notes.txt"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,8 +105,9 @@ def info(
     from fdaclip.model.checkpoints import read
     from fdaclip.model.fdaclip import FDACLIP
 
-    parts = read(checkpoint, base=base, alpha=alpha, activation=activation, download=download)
-    found = facts(parts, FDACLIP.of(parts))
+    with plain_faults(checkpoint):
+        parts = read(checkpoint, base=base, alpha=alpha, activation=activation, download=download)
+        found = facts(parts, FDACLIP.of(parts))
     if as_json:
         print_json(found)
         return
@@ -167,7 +169,7 @@ def convert(
     from fdaclip.model import HeadConfig
     from fdaclip.model.conversion import convert as convert_checkpoint
 
-    try:
+    with plain_faults(checkpoint):
         model = convert_checkpoint(
             checkpoint,
             target,
@@ -180,15 +182,26 @@ def convert(
             alpha=alpha,
             activation=activation,
         )
-    except (FileExistsError, ValueError) as error:
-        what, _, hint = str(error).partition("; hint: ")
-        raise Fault(what, hint) from error
     if as_json:
         print_json({"target": target, "form": to, "fingerprint": model.fingerprint})
         return
     click.echo(f"{printable(target)} written; fingerprint {model.fingerprint[:12]}")
     if to == "folder":
         say(f"its card is {printable(target / 'README.md')}; --model {printable(target)} uses it")
+
+
+@contextmanager
+def plain_faults(checkpoint: str) -> Iterator[None]:
+    """What the API raises, as the command line says it."""
+    from fdaclip.model import STARTER, ModelNotFound
+
+    if checkpoint == STARTER:
+        raise Fault("the starter is no checkpoint but packages", "fdaclip doctor shows its state")
+    try:
+        yield
+    except (FileExistsError, ValueError, ModelNotFound) as error:
+        what, _, hint = str(error).partition("; hint: ")
+        raise Fault(what, hint.replace("pass download=True", "--download fetches it")) from error
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -115,14 +115,13 @@ def with_vision_tower(base: Parts, weights: Weights, source: Path) -> Parts:
     except BadCheckpoint as error:
         raise BadCheckpoint(f"{error}; its base {base.source} is {size(base)}") from error
     assert ALPHA in tower
-    adapted = any(name.endswith(LORA) for name in weights.state)
-    return replace(
-        base,
-        format="Alpha-CLIP" + (", adapters merged" if adapted else ""),
-        source=source,
-        state=base.state | to_hugging_face(tower),
-        remarks=(*base.remarks, f"text tower, tokenizer and preprocessing from {base.source}"),
-    )
+    remarks = [*base.remarks, f"text tower, tokenizer and preprocessing from {base.source}"]
+    form = "Alpha-CLIP"
+    if any(name.endswith(LORA) for name in weights.state):
+        form += ", adapters merged"
+        remarks.append("adapters merged as its training has them; its own load leaves them out")
+    state = base.state | to_hugging_face(tower)
+    return replace(base, format=form, source=source, state=state, remarks=tuple(remarks))
 
 
 def theirs(name: str) -> str:

@@ -159,8 +159,8 @@ def read_clip(source: Path, weights: Weights, activation: Activation | None) -> 
         if weights.inside or source.name in open_clip.WEIGHTS:
             raise BadCheckpoint(
                 f"{source} is open_clip's and does not say which activation it was trained with; "
-                f"hint: put its {open_clip.CONFIG} beside, or give activation='gelu' (most of its "
-                "models) or 'quick_gelu' (those named so, and what was made from OpenAI's)"
+                f"hint: put its {open_clip.CONFIG} beside, or give the activation: gelu (most of "
+                "its models) or quick_gelu (those named so, and what was made from OpenAI's)"
             )
         remarks.append("taken for OpenAI's: QuickGELU, heads of 64")
     config, towers = towers_of(state, source, activation=activation or "quick_gelu")
