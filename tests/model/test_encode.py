@@ -184,3 +184,13 @@ def test_small_is_adjustable() -> None:
     assert model.embedding_size == 48 and model.preprocess.size == 32
     assert len(model.backbone.vision_model.encoder.layers) == 1
     assert model.tokenize(["one two"])["input_ids"].tolist() == [[2, 4, 1, 3]]
+
+
+def test_settings_that_came_later_leave_older_fingerprints_alone() -> None:
+    """A library made before a setting existed still knows its model."""
+    from fdaclip.model.settings import Settings
+
+    assert Settings().identity()["head"] == {"kind": "mean", "layers": 4, "max_frames": 77}
+    head = HeadConfig("temporal", form="clip4clip")
+    assert Settings(head=head).identity()["head"]["form"] == "clip4clip"
+    assert Settings(head=HeadConfig("ti", over_time=True)).identity()["head"]["over_time"] is True

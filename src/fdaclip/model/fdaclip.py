@@ -251,7 +251,7 @@ class FDACLIP(nn.Module):
                 f"head.{name}": tensor for name, tensor in self.head.state_dict().items()
             }
             configs = [self.backbone.config, *towers(self.backbone)]
-            rest = [asdict(self.settings), asdict(self.preprocess), self.tokens.identity()]
+            rest = [self.settings.identity(), asdict(self.preprocess), self.tokens.identity()]
             self._fingerprint = (state, fingerprint(weights, configs, rest))
         return self._fingerprint[1]
 

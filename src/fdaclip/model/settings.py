@@ -42,6 +42,18 @@ class Settings:
         if self.guidance not in ("alpha", "none"):
             raise ValueError(f"guidance must be alpha or none, not {self.guidance!r}")
 
+    def identity(self) -> dict[str, Any]:
+        """What decides a vector, as JSON values.
+
+        Fields that came later count only where they are not at their default, which is what was
+        done before: a library must not be lost by a new version.
+        """
+        values = asdict(self)
+        for name in ("form", "over_time"):
+            if values["head"][name] == getattr(HeadConfig, name):
+                del values["head"][name]
+        return values
+
     def write(self, folder: Path) -> None:
         """As fdaclip.json."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True) + "\n"
