@@ -79,6 +79,15 @@ def test_help_takes_less_than_a_third_of_a_second() -> None:
     assert ours < max(0.3, 10 * bare), (ours, bare)  # a loaded machine is slow at everything
 
 
+@pytest.mark.parametrize("words", [[], ["data"], ["models"]])
+def test_a_bare_command_shows_its_help(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Usage: fdaclip") and told.count("\n") > 8 and "error" not in told[:20]
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     from fdaclip import __version__
 

@@ -72,6 +72,9 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        return bare.exit_code
     except click.UsageError as error:
         click.echo(explain(error), err=True)
         return error.exit_code

@@ -65,9 +65,9 @@ def load(name: str, download: bool) -> Encoder:
 
 
 def lasting(name: str) -> str:
-    """The name as a library may remember it: folders by their absolute path."""
-    folder = Path(name).expanduser()
-    return str(folder.resolve()) if folder.is_dir() and name != STARTER else name
+    """The name as a library may remember it: folders and files by their absolute path."""
+    place = Path(name).expanduser()
+    return str(place.resolve()) if place.exists() and name != STARTER else name
 
 
 def choice(paths: Sequence[str], folder: Path) -> str:

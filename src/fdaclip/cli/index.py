@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--processes",
     type=click.IntRange(1, 64),
-    help="Decoders at work. Default: one a processor, less one.",
+    help="Decoders at work. Default: one a processor.",
 )
 @json_option
 def command(

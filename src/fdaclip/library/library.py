@@ -106,7 +106,8 @@ class Library:
 
         Args:
             retry: try files again that were bad or partial.
-            processes: workers that decode; by default one less than the processors.
+            processes: workers that decode; by default one a processor, at most 16: those that are
+                ahead of the encoder wait, and where it is light they are what takes time.
             progress: called often, with how far it is.
 
         Raises:
@@ -126,7 +127,7 @@ class Library:
                 store,
                 self.encoder,
                 window=self.stamp.window,
-                processes=processes or max(1, min(16, processors() - 1)),
+                processes=processes or min(16, processors()),
                 retry=retry,
                 progress=progress,
                 interrupts=interrupts,
