@@ -20,7 +20,7 @@ from fdaclip.data import Augmentation, Clips, DataError, FrameCache, Frames, Rec
 from fdaclip.data.blobs import Blobs, appending, shard_path
 from fdaclip.model.preprocess import Preprocess
 from fdaclip.motion import MotionConfig
-from fdaclip.video import Sampling
+from fdaclip.video import Sampling, write_video
 
 FRAMES = Frames(Sampling(4), MotionConfig(short_side=32), Preprocess(48), 48)
 
@@ -71,6 +71,15 @@ def test_jpeg_differs_little_and_masks_not_at_all(
         one, other = cached[i], direct[i]
         assert (one[:, 3] == other[:, 3]).all()
         assert np.abs(one[:, :3].astype(int) - other[:, :3]).mean() < 1.5
+
+
+def test_films_in_which_nothing_moves(tmp_path: Path) -> None:
+    """All their masks are all ones and take no bytes, so that the masks' file is empty."""
+    write_video(tmp_path / "still.mp4", (np.full((64, 96, 3), 90, np.uint8) for _ in range(20)), 10)
+    records = records_of(tmp_path)
+    cache = FrameCache.build(tmp_path / "cache", records, FRAMES, quality="raw", workers=1)
+    rgba = Clips(records, FRAMES, cache=cache)[0]
+    assert (rgba == Clips(records, FRAMES)[0]).all() and (rgba[:, 3] == 255).all()
 
 
 def test_masks_of_another_config_come_from_the_lumas(

@@ -92,6 +92,8 @@ class Blobs:
         return found
 
     def _map(self, number: int, end: int) -> memoryview:
+        if not end:
+            return memoryview(b"")  # of nothing but empty parts; an empty file cannot be mapped
         if number not in self._maps or len(self._maps[number]) < end:
             with shard_path(self.folder, number).open("rb") as file:
                 self._maps[number] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
