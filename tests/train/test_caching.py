@@ -30,15 +30,21 @@ def gradients(head: str, micro_batch: int | None, **options) -> tuple[float, dic
     return taken.loss, {name: p.grad.clone() for name, p in trainer.parameters.items()}
 
 
+def assert_same(plain: dict, cached: dict) -> None:
+    """Up to the rounding of sums in float32, which is relative to the largest that enter them."""
+    assert plain.keys() == cached.keys()
+    for name, gradient in plain.items():
+        rounding = 1e-6 + 1e-5 * float(gradient.abs().max())
+        assert torch.allclose(gradient, cached[name], rtol=1e-4, atol=rounding), name
+
+
 @pytest.mark.parametrize("head", ["mean", "temporal", "ti", "wti"])
 @pytest.mark.parametrize("micro_batch", [1, 3, 4])
 def test_a_cached_step_is_the_plain_step(head: str, micro_batch: int) -> None:
     loss, plain = gradients(head, None)
     cached_loss, cached = gradients(head, micro_batch)
     assert cached_loss == pytest.approx(loss, rel=1e-6)
-    assert plain.keys() == cached.keys()
-    for name in plain:
-        assert torch.allclose(plain[name], cached[name], rtol=1e-4, atol=1e-6), name
+    assert_same(plain, cached)
     assert any(gradient.abs().max() > 1e-3 for gradient in plain.values())
 
 
@@ -58,8 +64,7 @@ def test_so_it_is_with_every_option(options: dict) -> None:
     loss, plain = gradients("mean", None, **options)
     cached_loss, cached = gradients("mean", 3, **options)
     assert cached_loss == pytest.approx(loss, rel=1e-6)
-    for name in plain:
-        assert torch.allclose(plain[name], cached[name], rtol=1e-4, atol=1e-6), name
+    assert_same(plain, cached)
 
 
 def test_dropout_falls_alike_when_a_part_is_computed_again() -> None:
