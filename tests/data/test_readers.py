@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from annotation_files import msrvtt_sentences, real
 
-from fdaclip.data import DATASETS, DataError, load_dataset, selection_splits
+from fdaclip.data import DATASETS, DataError, Dropped, load_dataset, selection_splits
 from fdaclip.data.load import plan
 
 
@@ -311,3 +311,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, spoil: bytes, told: str) -> Non
     (tmp_path / "val_1.json").write_bytes(spoil)
     with pytest.raises(DataError, match=rf"val_1\.json.*{told}"):
         load_dataset("activitynet", tmp_path, "test")
+
+
+def test_what_was_dropped_is_one_line() -> None:
+    assert str(Dropped("videos", 1200, "empty")) == "1,200 videos dropped: empty"
+    assert str(Dropped("rows", 2, "empty", ("a", "b"))) == "2 rows dropped: empty (a, b)"
+    assert str(Dropped("rows", 3, "empty", ("a", "b"))) == "3 rows dropped: empty (a, b, …)"

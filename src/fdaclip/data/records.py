@@ -45,7 +45,8 @@ class Dropped:
     examples: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        shown = ", ".join(self.examples) + (", …" if self.count > len(self.examples) else "")
+        more = ["…"] if 0 < len(self.examples) < self.count else []
+        shown = ", ".join([*self.examples, *more])
         return f"{self.count:,} {self.what} dropped: {self.why}" + (f" ({shown})" if shown else "")
 
 
