@@ -5,7 +5,7 @@
 The plain loop does what CLIP4Clip and its descendants do: OpenCV seeks to each of twelve frames,
 PIL resizes and crops them, two worker processes do it again each epoch, float32 pictures are
 collated, the towers run in float32 on the whole batch. Ours: `fdaclip.train` from a frame cache,
-bytes up to the model, gradient caching in parts of 8 clips; with masks, which the plain loop does
+bytes up to the model, gradient caching in parts of 4 clips; with masks, which the plain loop does
 not have. Same films (320×240, 10 s, H.264, all different), same little backbone (random weights,
 224 px), same batch. The backbone is small because this is a processor: on a GPU the towers are fast
 and reading films is what training waits for.
@@ -304,7 +304,7 @@ def our_training(records: list[Record], batch: int, epochs: int) -> dict[str, fl
         tuple(record.name for record in records),
         tuple(record.captions for record in records),
     )
-    training = Training(epochs=epochs, batch=batch, micro_batch=8, backbone_lr=1e-4)
+    training = Training(epochs=epochs, batch=batch, micro_batch=4, backbone_lr=1e-4)
     trainer = start(model, source, training)
     ends: list[float] = []
     waiting = 0.0
