@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fdaclip.data import Frames
 from fdaclip.evaluate import correct_answers, metrics
 from fdaclip.model import Encoder, load_encoder
-from fdaclip.motion import analyse_motion
-from fdaclip.video import open_video
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,9 @@ def read(clips: Path, captions: Path) -> list[Footage]:
 
 def prepared(footage: Sequence[Footage], encoder: Encoder) -> Iterator[NDArray[np.uint8]]:
     """Each whole video as the encoder's frames with their masks, uint8 [T,4,S,S]."""
-    short_side = encoder.preprocess.decode_short_side
-    for clip in footage:
-        with open_video(clip.path) as video:
-            frames = video.clip(sampling=encoder.sampling, short_side=short_side)
-        yield encoder.preprocess(frames, analyse_motion(frames, encoder.motion))
+    preprocess = encoder.preprocess
+    frames = Frames(encoder.sampling, encoder.motion, preprocess, preprocess.decode_short_side)
+    return (frames((clip.path, 0.0, None)) for clip in footage)
 
 
 def sentences(footage: Sequence[Footage]) -> list[str]:

@@ -242,3 +242,15 @@ class Reading(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
+
+
+def test_a_table_without_splits_is_evaluated_whole(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (place / "own.csv").read_text().splitlines()
+    whole = place / "whole.csv"
+    whole.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines) + "\n")
+    words = [str(place / "one"), "--data", str(whole), "--root", str(place / "films"), "--no-page"]
+    out = ["--out", str(place / "whole"), "--resamples", "10", "--workers", "0"]
+    assert run(["eval", *words, *out]) == 0
+    assert "whole.csv all (own): 6 videos, 14 queries" in capsys.readouterr().out

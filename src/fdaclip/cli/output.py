@@ -51,6 +51,18 @@ def library_option(command: F) -> F:
     )(command)
 
 
+def partner_option(command: F) -> F:
+    """Adds ``--partner``: how far off a frame's partner is, s."""
+    return click.option(
+        "--partner",
+        type=click.FloatRange(0.01, 10),
+        default=1 / 6,
+        show_default="0.167",
+        metavar="SECONDS",
+        help="Compare each frame with the one shown this much later.",
+    )(command)
+
+
 def print_json(value: Any) -> None:
     """JSON on stdout. Bytes of a path that are not UTF-8 appear as surrogates (``\\udcXX``)."""
     click.echo(json.dumps(value, default=_plain, indent=2))

@@ -6,7 +6,7 @@ from fdaclip.data.cache import FrameCache
 from fdaclip.data.clips import Clips, View
 from fdaclip.data.errors import DataError, StaleCache
 from fdaclip.data.frames import Frames
-from fdaclip.data.load import load_dataset, selection_splits
+from fdaclip.data.load import load_dataset, selection_splits, tested_split
 from fdaclip.data.records import Dataset, Dropped, Record
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "View",
     "load_dataset",
     "selection_splits",
+    "tested_split",
 ]

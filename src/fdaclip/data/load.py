@@ -169,12 +169,22 @@ def selection_splits(name: str, protocol: str | None = None) -> tuple[str, str]:
         DataError: there is no such data set or protocol.
     """
     if own.is_own(name):
-        path = Path(name).expanduser()
-        has = "val" in own.splits(Annotations(Tree(path.parent), ()), path)
+        has = "val" in own_splits(name)
     else:
         benchmark = benchmark_of(name)
         has = "val" in benchmark.protocols[benchmark.protocol(protocol)]
     return ("train", "val") if has else ("fit", "held_out")
+
+
+def tested_split(name: str) -> str:
+    """The split that is evaluated where none is named: "test", or all of a file without splits."""
+    return own.ALL if own.is_own(name) and own_splits(name) == [own.ALL] else "test"
+
+
+def own_splits(name: str) -> list[str]:
+    """The splits of a file of one's own, as it names them."""
+    path = Path(name).expanduser()
+    return own.splits(Annotations(Tree(path.parent), ()), path)
 
 
 def read_own(files: Annotations, path: Path, split: str) -> Read:

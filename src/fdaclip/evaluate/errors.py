@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
+from fdaclip.errors import Hinted
 
-class EvaluationError(Exception):
-    """An evaluation cannot be done as asked.
 
-    Attributes:
-        hint: what to do about it; may be empty.
-    """
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.args[0]}; hint: {self.hint}" if self.hint else str(self.args[0])
+class EvaluationError(Hinted):
+    """An evaluation cannot be done as asked."""
 
 
 class BadFile(EvaluationError):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -13,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fdaclip.evaluate.ahead import ClipSource, look
 from fdaclip.evaluate.bootstrap import intervals
@@ -26,9 +23,9 @@ from fdaclip.evaluate.result import DIRECTIONS, Outcome, Result, Row
 from fdaclip.evaluate.style import STYLE
 from fdaclip.evaluate.table import interval_text
 from fdaclip.motion import overlay
+from fdaclip.sheet import jpeg, sheet, shown
 
 FRAMES = 4  # shown of a clip
-QUALITY = 82  # of the JPEGs
 BINS = 5  # of motion
 
 Pictures = Mapping[int, str]  # the strip of each video that is shown, as HTML
@@ -91,12 +88,11 @@ def write_page(
         origins(result),
     ]
     note = "" if guided else " This model is not shown the masks."
-    page = PAGE.format(
-        title=html.escape(result.headline.label or "Evaluation"),
-        style=STYLE,
-        sections="\n".join(sections),
-        note=note,
+    footer = (
+        f"Frames are those that the model saw, in order of time; below them what moves.{note} "
+        "Scores are the model's, before any scale."
     )
+    page = sheet(result.headline.label or "Evaluation", "\n".join(sections), STYLE, footer)
     with whole_file(path) as file:
         file.write(page.encode("utf-8", "replace"))
 
@@ -286,13 +282,6 @@ def strip(clips: ClipSource, video: int) -> str:
     return "".join(figures)
 
 
-def jpeg(rgb: NDArray[np.uint8]) -> str:
-    """uint8 [H,W,3] as a data URL."""
-    memory = io.BytesIO()
-    Image.fromarray(rgb).save(memory, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(memory.getvalue()).decode()
-
-
 # -- how it was made --------------------------------------------------------------------------
 
 
@@ -315,30 +304,3 @@ def flat(values: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str
             yield before + name, f"{len(value):,} of them, in result.json"
         else:
             yield before + name, json.dumps(value)
-
-
-def shown(text: str) -> str:
-    """For HTML, with what cannot be shown escaped."""
-    return html.escape(text if text.isprintable() else ascii(text)[1:-1])
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<input type="checkbox" id="masks" checked>
-<header><h1>{title}</h1><label for="masks">Show what moves</label></header>
-<main>
-{sections}
-</main>
-<footer>Frames are those that the model saw, in order of time; below them what moves.{note}
-Scores are the model's, before any scale.</footer>
-</body>
-</html>
-"""

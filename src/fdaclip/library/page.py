@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from fdaclip.motion import MotionConfig, analyse_motion, overlay
+from fdaclip.sheet import jpeg, sheet, shown
 from fdaclip.video import Sampling, VideoError, open_video
 
 from .search import Hit
 
 FRAMES = 4  # shown of a hit
 SHORT_SIDE = 240  # px of a picture
-QUALITY = 82  # of the JPEGs
 
 
 def write_page(
@@ -48,7 +42,7 @@ def write_page(
         _section(query, hits, sampling, motion or MotionConfig())
         for query, hits in hits_by_query.items()
     )
-    page = PAGE.replace("{title}", html.escape(title)).replace("{style}", STYLE)
+    page = sheet(title, sections, STYLE, FOOTER)
     target = Path(path)
     unfinished = target.with_name(target.name + ".new")
     unfinished.write_text(page.replace("{sections}", sections), "utf-8", errors="replace")
@@ -70,13 +64,13 @@ def _section(query: str, hits: Sequence[Hit], sampling: Sampling, motion: Motion
 def _card(rank: int, hit: Hit, best: float, sampling: Sampling, motion: MotionConfig) -> str:
     folder, name = os.path.split(hit.path)
     share = max(0.0, hit.score / best) if best > 0 else 0.0
-    copies = f'<li title="{_text(", ".join(hit.also))}">+{len(hit.also)} copies</li>'
+    copies = f'<li title="{shown(", ".join(hit.also))}">+{len(hit.also)} copies</li>'
     return f"""<li class="card">
 <div class="strip">{_pictures(hit, sampling, motion)}</div>
 <div class="facts">
 <span class="rank">{rank}</span>
-<div class="what"><strong title="{_text(hit.path)}">{_text(name)}</strong>
-<span class="folder">{_text(folder)}</span></div>
+<div class="what"><strong title="{shown(hit.path)}">{shown(name)}</strong>
+<span class="folder">{shown(folder)}</span></div>
 <div class="score" title="cosine of sentence and moment"><b>{hit.score:.3f}</b>
 <i style="--share:{share:.3f}"></i></div>
 </div>
@@ -93,7 +87,7 @@ def _pictures(hit: Hit, sampling: Sampling, motion: MotionConfig) -> str:
                 start=hit.start, end=hit.end, sampling=sampling, short_side=SHORT_SIDE
             )
     except VideoError as error:
-        return f'<p class="empty">No pictures: {_text(error.reason)}</p>'
+        return f'<p class="empty">No pictures: {shown(error.reason)}</p>'
     seen = analyse_motion(clip, motion)
     height, width = clip.rgb.shape[1:3]
     figures = []
@@ -104,17 +98,11 @@ def _pictures(hit: Hit, sampling: Sampling, motion: MotionConfig) -> str:
         note = "" if moving else f"<em>{'still' if seen.kind[t] == 'still' else 'cut'}</em>"
         figures.append(
             f'<figure style="--w:{width};--h:{height}">'
-            f'<img alt="frame at {time:.2f} s" src="{_jpeg(clip.rgb[t])}">'
-            f'<span class="mask"><img alt="{label}" src="{_jpeg(masked)}">{note}</span>'
+            f'<img alt="frame at {time:.2f} s" src="{jpeg(clip.rgb[t])}">'
+            f'<span class="mask"><img alt="{label}" src="{jpeg(masked)}">{note}</span>'
             f"<figcaption>{_clock(time)}</figcaption></figure>"
         )
     return "".join(figures)
-
-
-def _jpeg(rgb: NDArray[np.uint8]) -> str:
-    memory = io.BytesIO()
-    Image.fromarray(rgb).save(memory, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(memory.getvalue()).decode()
 
 
 def _clock(seconds: float) -> str:
@@ -123,69 +111,22 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def _text(text: str) -> str:
-    """For HTML, with what cannot be shown escaped."""
-    return html.escape(text if text.isprintable() else ascii(text)[1:-1])
-
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<input type="checkbox" id="masks" checked>
-<header><h1>{title}</h1><label for="masks">Show what moves</label></header>
-<main>
-{sections}
-</main>
-<footer>Each hit: frames in order of time, below them what the model was shown as moving.
-The score is the cosine of sentence and moment.</footer>
-</body>
-</html>
-"""
+FOOTER = """Each hit: frames in order of time, below them what moves in them.
+The score is the cosine of sentence and moment."""
 
 STYLE = """
-:root { --paper: #f6f5f2; --card: #fff; --ink: #1d1c1a; --soft: #6f6b64; --line: #e4e1da;
-  --accent: #d6481c; --shade: 0 1px 2px #0000000d, 0 6px 20px #0000000f; }
-@media (prefers-color-scheme: dark) { :root { --paper: #141413; --card: #1e1d1c; --ink: #efede8;
-  --soft: #9b968d; --line: #34322f; --accent: #ff7a4d; --shade: none; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 15px/1.45 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-header, main, footer { max-width: 1500px; margin: 0 auto; padding: 0 28px; }
-header { display: flex; align-items: center; justify-content: space-between; padding-top: 26px; }
-h1 { font-size: 15px; font-weight: 650; letter-spacing: .02em; margin: 0; color: var(--soft); }
-#masks { position: absolute; opacity: 0; }
-label { cursor: pointer; user-select: none; color: var(--soft); display: flex; gap: 10px; }
-label::before { content: ""; width: 34px; height: 20px; border-radius: 10px;
-  background: radial-gradient(circle 7px at 10px 50%, var(--card) 98%, #0000) var(--soft); }
-#masks:checked ~ header label::before {
-  background: radial-gradient(circle 7px at 24px 50%, #fff 98%, #0000) var(--accent); }
-#masks:focus-visible ~ header label { outline: 2px solid var(--accent); outline-offset: 4px;
-  border-radius: 4px; }
-#masks:not(:checked) ~ main .mask { display: none; }
 section { margin: 30px 0 54px; }
 h2 { font: 500 27px/1.25 ui-serif, "Iowan Old Style", Georgia, serif; margin: 0 0 18px;
   text-wrap: balance; overflow-wrap: anywhere; }
-.quote { color: var(--accent); }
 ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 22px;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 620px), 1fr)); }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 14px;
-  overflow: hidden; box-shadow: var(--shade); display: flex; flex-direction: column; }
 .strip { display: flex; gap: 2px; background: var(--line); min-height: 60px; }
 figure { margin: 0; flex: 1 1 0; min-width: 0; position: relative; display: flex;
   flex-direction: column; gap: 2px; }
 figure img { display: block; width: 100%; aspect-ratio: var(--w) / var(--h); object-fit: cover;
   max-height: 340px; }
-.mask { position: relative; }
-.mask em { position: absolute; inset: auto 6px 6px auto; }
 figcaption { position: absolute; left: 6px; top: 6px; }
-figcaption, .mask em { padding: 1px 6px; border-radius: 5px; background: #000a; color: #fff;
+figcaption { padding: 1px 6px; border-radius: 5px; background: #000a; color: #fff;
   font: 500 11px/1.5 system-ui, sans-serif; font-variant-numeric: tabular-nums; }
 .facts { display: flex; align-items: center; gap: 14px; padding: 14px 16px 8px; }
 .rank { font: 600 22px/1 ui-serif, Georgia, serif; color: var(--accent); min-width: 1.2em; }
@@ -199,13 +140,6 @@ figcaption, .mask em { padding: 1px 6px; border-radius: 5px; background: #000a; 
 .score i { display: block; height: 4px; border-radius: 2px; margin-top: 5px;
   background: linear-gradient(var(--accent), var(--accent)) 0 / calc(var(--share) * 100%) 100%
   no-repeat var(--line); }
-.tags { list-style: none; display: flex; flex-wrap: wrap; gap: 8px; margin: auto 0 0;
-  padding: 0 16px 14px; }
-.tags li { font-size: 12.5px; color: var(--soft); border: 1px solid var(--line);
-  border-radius: 999px; padding: 1px 10px; font-variant-numeric: tabular-nums; }
 .empty { color: var(--soft); padding: 18px; margin: 0; }
-footer { color: var(--soft); font-size: 12.5px; padding-bottom: 40px; }
-@media (max-width: 560px) { header, main, footer { padding-inline: 14px; }
-  h2 { font-size: 22px; } }
-@media print { label { display: none; } .card { break-inside: avoid; box-shadow: none; } }
+@media (max-width: 560px) { h2 { font-size: 22px; } }
 """

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class StarterEncoder:
         """E."""
         return int(self.vectors.shape[1])
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the weights, the classes and the settings."""
         digest = hashlib.sha256()
