@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from fdaclip.video import NotAVideo
 
 
@@ -27,6 +30,12 @@ def act(path: Path) -> Iterator[str]:
         raise ConnectionResetError("the share is gone")
     elif kind == "unpicklable":
         yield lambda: None  # type: ignore[misc]
+    elif kind == "large":
+        held = []
+        for _ in range(60):
+            held.append(np.ones(8 << 20, np.uint8))
+    elif kind == "larger":
+        cv2.resize(np.zeros((64, 64, 3), np.uint8), (20_000, 20_000))
     elif kind == "many":
         for number in range(200):
             yield f"{number}" * 2000

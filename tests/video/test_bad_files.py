@@ -1,7 +1,10 @@
 """Every way a file can be bad has its error, one line that names the file."""
 
+import errno
 import os
 import pickle
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,6 +18,7 @@ from fdaclip.video import (
     Missing,
     NotAVideo,
     NoVideoStream,
+    Sampling,
     Stalled,
     Truncated,
     Unreadable,
@@ -22,6 +26,7 @@ from fdaclip.video import (
     Window,
     open_video,
     uniform_times,
+    windows,
 )
 
 LONG = Film("long.mp4", "libx264", B | {"b": "2M"}, size=(160, 120), count=120)
@@ -51,11 +56,119 @@ def test_empty(tmp_path: Path) -> None:
     assert "empty (0 bytes)" in refused(path, NotAVideo)
 
 
-@pytest.mark.parametrize("content", [b"just some text\n" * 100, bytes(1000), os.urandom(5000)])
+@pytest.mark.parametrize("content", [b"just some text\n" * 100, bytes(1000)])
 def test_no_video_at_all(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "text.mp4"
     path.write_bytes(content)
     refused(path, NotAVideo)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise(tmp_path: Path, seed: int) -> None:
+    """Some of it looks like sound to FFmpeg: of that it is said that it holds no video."""
+    path = tmp_path / "noise.mp4"
+    path.write_bytes(np.random.default_rng(seed).bytes(5000))
+    with pytest.raises(VideoError) as caught:
+        open_video(path).close()
+    assert type(caught.value) in (NotAVideo, NoVideoStream)
+
+
+def tampered(path: Path, box: bytes, at: int, value: bytes) -> Path:
+    """The file with ``value`` at so many bytes after the name of a box."""
+    content = bytearray(path.read_bytes())
+    place = content.index(box) + at
+    content[place : place + len(value)] = value
+    other = path.with_name(f"tampered-{path.name}")
+    other.write_bytes(content)
+    return other
+
+
+@pytest.mark.parametrize("stated", [0, 1, 40_000_000, 0xFFFFFFFF])
+def test_a_duration_that_cannot_be_is_measured_instead(film_folder: Path, stated: int) -> None:
+    film = make(Film("long.avi", "mpeg4", {"g": "12"}, rate=Fraction(10), count=20), film_folder)
+    path = tampered(film, b"vids", 32, stated.to_bytes(4, "little"))  # strh: length in frames
+    with open_video(path) as video:
+        assert video.duration == pytest.approx(0.1 if stated == 1 else 2.0)
+        assert video.clip(3).lost == ()
+
+
+def test_what_lies_behind_the_end_is_not_looked_for(
+    film_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = make(Film("short.avi", "mpeg4", {"g": "12"}, rate=Fraction(10), count=20), film_folder)
+    path = tampered(film, b"vids", 32, (36_000).to_bytes(4, "little"))  # an hour
+    opened = 0
+    truly = av.open
+
+    def counted(*args: object, **kwargs: object) -> object:
+        nonlocal opened
+        opened += 1
+        return truly(*args, **kwargs)  # type: ignore[arg-type, call-overload]
+
+    monkeypatch.setattr(av, "open", counted)
+    with open_video(path) as video:
+        assert video.duration == 3600
+        clips = list(video.clips(windows(3600)))
+        assert [clip.start for clip in clips] == [0]
+        assert video.decoded <= 100 and opened <= 10
+
+
+def test_windows_behind_a_damaged_part_are_still_found(tmp_path: Path, film_folder: Path) -> None:
+    film = make(Film("plain.ts", "libx264", {"g": "10", "bf": "0"}, count=240), film_folder)
+    content = bytearray(film.read_bytes())
+    third = len(content) // 3
+    content[third : 2 * third] = bytes(third)
+    path = tmp_path / "gap.ts"
+    path.write_bytes(content)
+    some = [Window(t, t + 0.5) for t in np.arange(0, 8, 0.5)]
+    with open_video(path) as video:
+        together = {clip.start: clip.times.tolist() for clip in video.clips(some, Sampling(3))}
+    alone = {}
+    for window in some:
+        with open_video(path) as video, suppress(Truncated, Damaged):
+            alone |= {c.start: c.times.tolist() for c in video.clips([window], Sampling(3))}
+    assert together == alone
+    assert len(together) >= 4
+    assert max(together) >= 5.5
+
+
+def test_a_track_that_begins_later_is_passed_over(tmp_path: Path) -> None:
+    silent = make(Film("silent.ts", "libx264", {"g": "12", "bf": "0"}, count=250), tmp_path)
+    loud = make(Film("loud.ts", "mpeg2video", {"g": "12"}, sound=True), tmp_path)
+    path = tmp_path / "both.ts"
+    path.write_bytes(silent.read_bytes() * 4 + loud.read_bytes())
+    with open_video(path) as video:
+        assert len(list(video.iter_frames(short_side=16))) >= 250
+    with open_video(path) as video:
+        assert sum(len(piece.times) for piece in video.packets()) >= 250
+
+
+def test_the_system_s_word_for_bad_content_is_not_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "odd.mp4"
+    path.write_bytes(b"no film, whatever it is")
+
+    def busy(*_: object, **__: object) -> None:
+        raise av.OSError(errno.EBUSY, "Device or resource busy", str(path))
+
+    monkeypatch.setattr(av, "open", busy)
+    assert "no video format" in refused(path, NotAVideo)
+
+
+LISTS = {
+    "list.mp4": "ffconcat version 1.0\nfile other.ts\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
+    "list.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_file_that_names_others_does_not_make_us_read_them(tmp_path: Path, name: str) -> None:
+    make(Film("other.ts", "libx264", B), tmp_path)
+    path = tmp_path / name
+    path.write_text(LISTS[name])
+    assert "list of other files" in refused(path, NotAVideo)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from isolated_jobs import act
 
-from fdaclip.video import DecoderCrashed, NotAVideo, Stalled, VideoError
+from fdaclip.video import DecoderCrashed, NotAVideo, Stalled, TooLarge, VideoError
 from fdaclip.video.isolated import Finished, Result, work_isolated
 
 
@@ -45,6 +45,20 @@ def test_each_file_ends_once_whatever_happens_to_its_worker() -> None:
     assert type(errors["bad-1"]) is NotAVideo
     assert errors["bad-1"].reason == "is in no video format that is known"
     assert all("\n" not in str(error) for error in errors.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
+@pytest.mark.parametrize("name", ["large-1", "larger-1"])
+def test_a_file_that_needs_too_much_memory_costs_itself_alone(name: str) -> None:
+    names = ["fine-1", name, "fine-2"]
+    errors = {
+        event.path.name: event.error
+        for event in work_isolated(act, names, workers=1, memory_limit=256 << 20)
+        if isinstance(event, Finished)
+    }
+    assert errors["fine-1"] is errors["fine-2"] is None
+    assert isinstance(errors[name], TooLarge)
+    assert errors[name].reason == "needs more memory than 0.25 GiB"
 
 
 def test_a_slow_caller_is_not_taken_for_a_stalled_worker() -> None:
@@ -132,7 +146,9 @@ def test_no_paths_start_no_process() -> None:
     assert list(work_isolated(act, [], workers=4)) == []
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("time_limit", 0.0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("workers", 0), ("time_limit", 0.0), ("memory_limit", 0)]
+)
 def test_senseless_settings_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         work_isolated(act, [], **{name: value})  # type: ignore[arg-type]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Literal
+
+Source = Literal["pixels", "codec"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,11 @@ class MotionConfig:
     feather: float = 0.015  # Gaussian sigma of that ramp
     min_share: float = 0.002  # less moves than this: the frame is still, its mask all ones
     max_share: float = 0.6  # more moves than this: a cut, a flash or a pan, its mask all ones
+    source: Source = "pixels"  # or "codec": the decoder's motion vectors, where the coding has any
 
     def __post_init__(self) -> None:
+        if self.source not in ("pixels", "codec"):
+            raise ValueError(f"source must be pixels or codec, not {self.source!r}")
         for name in ("camera", "fill_holes", "soft"):
             value = getattr(self, name)
             if not isinstance(value, bool):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,21 @@ def find_cuts(times: Iterable[float], frames: Iterable[NDArray[np.uint8]]) -> li
     Raises:
         ValueError: times do not ascend, or their number is not that of the frames.
     """
-    cuts: list[float] = []
+    watched = watch(zip(times, frames, strict=True))
+    return [cut for _, cuts in watched for cut in cuts]
+
+
+def watch(
+    frames: Iterable[tuple[float, NDArray[np.uint8]]],
+) -> Iterator[tuple[float, list[float]]]:
+    """`find_cuts`, frame by frame: the time of each, and the cuts that are now certain."""
     recent: deque[Glance] = deque()  # in time order; the frame under judgement among them
     judged = 0  # of `recent`, from the left
-    for time, frame in zip(times, frames, strict=True):
+    for time, frame in frames:
         if recent and time <= recent[-1].time:
             raise ValueError(f"times must ascend, but {time!r} follows {recent[-1].time!r}")
         recent.append(glance(time, frame, recent[-1] if recent else None))
+        cuts = []
         while judged < len(recent) and time - recent[judged].time >= FLASH:
             if is_cut(recent, judged):
                 cuts.append(recent[judged].time)
@@ -50,8 +58,10 @@ def find_cuts(times: Iterable[float], frames: Iterable[NDArray[np.uint8]]) -> li
             while recent[judged].time - recent[1].time > FLASH and judged > 1:
                 recent.popleft()
                 judged -= 1
-    cuts.extend(recent[i].time for i in range(judged, len(recent)) if is_cut(recent, i))
-    return cuts
+        yield time, cuts
+    if recent:
+        rest = range(judged, len(recent))
+        yield recent[-1].time, [recent[i].time for i in rest if is_cut(recent, i)]
 
 
 @dataclass(frozen=True)

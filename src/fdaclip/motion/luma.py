@@ -50,3 +50,9 @@ def edge_contrast(frame: Luma) -> Luma:
     return cv2.morphologyEx(  # type: ignore[return-value]
         frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
     )
+
+
+def middle(values: NDArray[Any]) -> float:
+    """The upper median; `np.median` spends most of its time elsewhere on so few values."""
+    half = len(values) // 2
+    return float(np.partition(values, half)[half])

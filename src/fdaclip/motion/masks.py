@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import camera
+from .codec import Vectors, follow
 from .config import MotionConfig
-from .luma import Luma, edge_contrast, luma, mask_size, picture_box
+from .luma import Luma, edge_contrast, luma, mask_size, middle, picture_box
+from .region import Seen, clean, ramp
 
 Kind = Literal["moving", "still", "cut"]
 
@@ -39,12 +41,14 @@ class Motion:
     Attributes:
         masks: float32 [T,1,h,w] in [0,1]; 1 is motion. All ones where `kind` is not "moving".
         energy: float32 [T]: mean over the picture of the luma difference above the noise
-            threshold, as a share of full scale, 0 to 1.
+            threshold, as a share of full scale, 0 to 1. From motion vectors: mean over the picture
+            of how far its moving cells move in 1/6 s, as a share of the short side.
         share: float32 [T]: share of the picture that moves, before any fallback.
         kind: of each frame, "moving", "still" (less than `min_share` moves) or "cut" (more than
             `max_share`: a cut, a flash, or a camera motion that could not be compensated).
-        camera: float32 [T,2,3]: where a frame's pixel (x, y, 1) lies in its partner, in mask
-            pixels; the identity where no camera motion was accepted.
+        camera: float32 [T,2,3]: where a frame's pixel (x, y, 1) lies in its partner (in the frame
+            that looks back, by vectors), in mask pixels; the identity where no camera motion was
+            accepted.
         compensated: bool [T]: was one accepted?
     """
 
@@ -62,13 +66,14 @@ def dynamic_masks(clip: Pairs, config: MotionConfig | None = None) -> NDArray[np
 
 
 def analyse_motion(clip: Pairs, config: MotionConfig | None = None) -> Motion:
-    """Compare every frame of a clip with its partner.
+    """Compare every frame of a clip with its partner, or follow its motion vectors.
 
-    Each pair is judged by itself: a frame's mask depends neither on the other frames nor on their
-    order.
+    Each frame is judged by itself: its mask depends neither on the other frames nor on their order.
 
     Args:
         clip: frames and partners, uint8 [T,H,W,3] each; a `fdaclip.video.Clip` or anything alike.
+            Its `vectors`, if it has any, serve instead of partners where `config.source` is
+            "codec".
         config: the parameters; the defaults if None.
 
     Returns:
@@ -76,15 +81,21 @@ def analyse_motion(clip: Pairs, config: MotionConfig | None = None) -> Motion:
         `config.short_side`, and what else was learned of each pair.
 
     Raises:
-        ValueError: frames and partners are not uint8 arrays [T,H,W,3] of one shape.
+        ValueError: frames and partners are not uint8 arrays [T,H,W,3] of one shape; a clip that has
+            vectors instead of partners meets source="pixels".
     """
     config = config or MotionConfig()
-    frames, partners = np.asarray(clip.rgb), np.asarray(clip.partners)
-    for name, array in (("frames", frames), ("partners", partners)):
-        if array.ndim != 4 or array.shape[-1] != 3 or array.dtype != np.uint8 or not array.size:
-            raise ValueError(f"{name} must be uint8 [T,H,W,3], not {array.dtype} {array.shape}")
-    if frames.shape != partners.shape:
-        raise ValueError(f"{frames.shape} frames do not pair with {partners.shape} partners")
+    frames = _pictures("frames", clip.rgb)
+    vectors: Vectors | None = getattr(clip, "vectors", None)
+    if config.source == "pixels" or vectors is None:
+        if vectors is not None and not len(clip.partners):
+            raise ValueError(
+                "the clip has motion vectors instead of partners; hint: take source='codec', or "
+                "decode it without vectors"
+            )
+        partners = _pictures("partners", clip.partners)
+        if frames.shape != partners.shape:
+            raise ValueError(f"{frames.shape} frames do not pair with {partners.shape} partners")
     size = mask_size(frames.shape[1], frames.shape[2], config.short_side)
     count = len(frames)
     masks = np.ones((count, 1, *size), np.float32)
@@ -94,8 +105,11 @@ def analyse_motion(clip: Pairs, config: MotionConfig | None = None) -> Motion:
     compensated = np.zeros(count, bool)
     kinds: list[Kind] = []
     for t in range(count):
-        frame, partner = luma(frames[t], size), luma(partners[t], size)
-        seen = compare(frame, partner, config)
+        frame = luma(frames[t], size)
+        if config.source == "pixels" or vectors is None:
+            seen = compare(frame, luma(partners[t], size), config)
+        else:
+            seen = follow(vectors, t, frame, config)
         energy[t], share[t] = seen.energy, seen.share
         if seen.transform is not None:
             transforms[t], compensated[t] = seen.transform, True
@@ -110,14 +124,11 @@ def analyse_motion(clip: Pairs, config: MotionConfig | None = None) -> Motion:
     return Motion(masks, energy, share, tuple(kinds), transforms, compensated)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """One pair compared: the moving region (uint8 [h,w], 0 or 1) and its measures."""
-
-    region: NDArray[np.uint8]
-    share: float
-    energy: float
-    transform: camera.Transform | None
+def _pictures(name: str, array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    array = np.asarray(array)
+    if array.ndim != 4 or array.shape[-1] != 3 or array.dtype != np.uint8 or not array.size:
+        raise ValueError(f"{name} must be uint8 [T,H,W,3], not {array.dtype} {array.shape}")
+    return array
 
 
 def compare(frame: Luma, partner: Luma, config: MotionConfig) -> Seen:
@@ -237,12 +248,6 @@ def lighting(
     return gain, offset - gain * centre
 
 
-def middle(values: NDArray[np.float32]) -> float:
-    """The upper median; `np.median` spends most of its time elsewhere on so few values."""
-    half = len(values) // 2
-    return float(np.partition(values, half)[half])
-
-
 def above(
     quarters: NDArray[np.uint8], level: float, covered: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8]:
@@ -262,48 +267,6 @@ def noise_threshold(
     folded[1 : median + 1][: len(folded) - 1] += counts[:median][::-1][: len(folded) - 1]
     deviation = int(np.searchsorted(np.cumsum(folded), half))
     return max(config.floor, (median + config.deviations * 1.4826 * deviation) / STEPS)
-
-
-def clean(lit: NDArray[np.uint8], short: int, config: MotionConfig) -> NDArray[np.uint8]:
-    """Close, drop the specks, fill the holes, dilate: uint8 [h,w] of 0 and 1."""
-    neighbours: Any = cv2.boxFilter(lit, -1, (3, 3), normalize=False)
-    region: Any = closed(lit & (neighbours >= 3), round(config.close * short))
-    mode = cv2.RETR_EXTERNAL if config.fill_holes else cv2.RETR_CCOMP
-    outlines, _ = cv2.findContours(region, mode, cv2.CHAIN_APPROX_NONE)
-    smallest = config.min_component * region.size
-    kept = [c for c in outlines if cv2.contourArea(c) + len(c) / 2 + 1 >= smallest]
-    filled = np.zeros_like(lit)
-    cv2.drawContours(filled, kept, -1, 1, cv2.FILLED)
-    if not config.fill_holes:
-        filled &= region
-    return grown(filled, round(config.dilate * short))
-
-
-def closed(region: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """Closing by a square. Beyond the border is empty room: nothing is drawn out to the border."""
-    if width < 2:
-        return region
-    margin = width // 2
-    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    roomy = cv2.copyMakeBorder(region, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
-    whole: Any = cv2.morphologyEx(roomy, cv2.MORPH_CLOSE, kernel)
-    return np.ascontiguousarray(whole[margin:-margin, margin:-margin])
-
-
-def grown(region: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
-    if radius < 1:
-        return region
-    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
-    return cv2.dilate(region, kernel)  # type: ignore[return-value]
-
-
-def ramp(region: NDArray[np.uint8], config: MotionConfig) -> NDArray[np.float32]:
-    """The region as a mask, float32 [h,w]: a soft outline whose middle, 0.5, is the region's."""
-    sigma = config.feather * min(region.shape)
-    if not config.soft or sigma < 0.2:
-        return region.astype(np.float32)
-    mask: Any = cv2.GaussianBlur(region.astype(np.float32), (0, 0), sigma)
-    return mask.clip(0, 1)  # type: ignore[no-any-return]
 
 
 def recentred(transform: camera.Transform, box: tuple[slice, slice]) -> camera.Transform:

@@ -66,7 +66,13 @@ def overlay(rgb: NDArray[np.uint8], mask: NDArray[np.float32]) -> NDArray[np.uin
 
 
 def differences(clip: Pairs, motion: Motion) -> NDArray[np.uint8]:
-    """The luma differences behind the masks, the accepted camera motion removed: uint8 [T,h,w]."""
+    """The luma differences behind the masks, the accepted camera motion removed: uint8 [T,h,w].
+
+    Raises:
+        ValueError: the clip has motion vectors instead of partners.
+    """
+    if len(clip.partners) != len(clip.rgb):
+        raise ValueError("a clip without partners has no differences to show")
     size: tuple[int, int] = motion.masks.shape[-2:]
     found = np.zeros((len(clip.rgb), *size), np.uint8)
     for t in range(len(found)):

@@ -1,5 +1,6 @@
 """Pixels: a file becomes timed RGB frames."""
 
+from fdaclip.video.clip import Clip
 from fdaclip.video.errors import (
     Damaged,
     DecoderCrashed,
@@ -7,12 +8,14 @@ from fdaclip.video.errors import (
     NotAVideo,
     NoVideoStream,
     Stalled,
+    TooLarge,
     Truncated,
     UnknownCodec,
     Unreadable,
     VideoError,
     printable,
 )
+from fdaclip.video.packets import Packets
 from fdaclip.video.probe import Probe
 from fdaclip.video.times import (
     PARTNER_DELAY,
@@ -22,7 +25,8 @@ from fdaclip.video.times import (
     uniform_times,
     windows,
 )
-from fdaclip.video.video import Clip, Frames, Video, open_video
+from fdaclip.video.vectors import Vectors
+from fdaclip.video.video import Frames, Video, open_video
 from fdaclip.video.writer import write_video
 
 __all__ = [
@@ -34,12 +38,15 @@ __all__ = [
     "Missing",
     "NoVideoStream",
     "NotAVideo",
+    "Packets",
     "Probe",
     "Sampling",
     "Stalled",
+    "TooLarge",
     "Truncated",
     "UnknownCodec",
     "Unreadable",
+    "Vectors",
     "Video",
     "VideoError",
     "Window",

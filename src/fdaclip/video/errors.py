@@ -86,6 +86,15 @@ class Stalled(VideoError):
     usual_hint = "raise the time limit, or leave the file out"
 
 
+NO_ROOM = "needs more memory than there is"
+
+
+class TooLarge(VideoError):
+    """Decoding needs more memory than it may take."""
+
+    usual_hint = "leave it out, or make it smaller: ffmpeg -i IN -vf scale=1280:-2 OUT.mp4"
+
+
 class DecoderCrashed(VideoError):
     """The process that decoded the file died."""
 

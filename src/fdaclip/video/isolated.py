@@ -3,11 +3,14 @@
 A decoder that loops inside the library, or is killed by the system, cannot be stopped from within.
 Here each file is worked on in one of a few worker processes; a worker that makes no progress within
 the time limit is killed, one that dies is noticed, and either is replaced while the others go on.
+What a worker asks for beyond the memory limit it does not get (on Linux; elsewhere the limit is
+the machine's): its file then fails, and the worker goes on with the next.
 
 The workers are spawned, so the program's entry must be guarded by `if __name__ == "__main__":`, and
 `work` must be a function of a module or a `functools.partial` of one.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -21,9 +24,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from fdaclip.video.errors import DecoderCrashed, Stalled, VideoError
+from fdaclip.video.errors import DecoderCrashed, Stalled, TooLarge, VideoError
 
 R = TypeVar("R")
+MEMORY_LIMIT = 4 << 30  # bytes a worker may take for a file
+# how OpenCV, Python and a thread of FFmpeg's tell that there is none
+NO_MEMORY = ("Insufficient memory", "can't start new thread", "Resource temporarily unavailable")
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ def work_isolated(
     *,
     workers: int | None = None,
     time_limit: float = 60.0,
+    memory_limit: int | None = MEMORY_LIMIT,
 ) -> Iterator[Result[R] | Finished]:
     """Call `work(path)` for every path in worker processes, and pass on what it gives as it comes.
 
@@ -62,6 +69,10 @@ def work_isolated(
             `DecoderCrashed`.
         workers: processes; as many as processors if None.
         time_limit: seconds that a worker may take until its next value, or until it is done.
+        memory_limit: bytes that a worker may take beyond what it holds when it has started; a file
+            that needs more ends with `TooLarge`, or with another error where a library hides that
+            or does not survive it. Frames of 7680×4320 need up to 1 GiB in H.264 and between 2 and
+            4 GiB in HEVC of 10 bits. None: no limit.
 
     Raises:
         RuntimeError: a worker process cannot start at all.
@@ -72,7 +83,9 @@ def work_isolated(
         raise ValueError(f"workers must be at least 1, not {workers}")
     if not time_limit > 0:
         raise ValueError(f"time_limit must be above 0 seconds, not {time_limit}")
-    return _events(work, iter(paths), workers, time_limit)
+    if memory_limit is not None and memory_limit < 1:
+        raise ValueError(f"memory_limit must be at least 1 byte, not {memory_limit}")
+    return _events(work, iter(paths), workers, time_limit, memory_limit)
 
 
 def _events(
@@ -80,6 +93,7 @@ def _events(
     paths: Iterator[str | os.PathLike[str]],
     count: int,
     time_limit: float,
+    memory_limit: int | None,
 ) -> Iterator[Result[R] | Finished]:
     pool: list[_Worker] = []
     try:
@@ -95,7 +109,7 @@ def _events(
                     break
                 free = next((w for w in pool if w.path is None), None)
                 if free is None:
-                    free = _Worker(work, time_limit)
+                    free = _Worker(work, time_limit, memory_limit)
                     pool.append(free)
                 free.give(Path(path))
             if not pool:
@@ -124,10 +138,13 @@ def _events(
 class _Worker:
     """A process, the path it works on, and when it is given up."""
 
-    def __init__(self, work: Callable[[Path], Iterable[Any]], time_limit: float) -> None:
+    def __init__(
+        self, work: Callable[[Path], Iterable[Any]], time_limit: float, memory_limit: int | None
+    ) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        arguments = theirs, work, memory_limit
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
         with _interrupts_held():
             self._process.start()
         theirs.close()
@@ -212,7 +229,9 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, work: Callable[[Path], Iterable[Any]]) -> None:
+def _serve(
+    connection: Connection, work: Callable[[Path], Iterable[Any]], memory_limit: int | None
+) -> None:
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and ends us
     if hasattr(signal, "pthread_sigmask"):
@@ -225,7 +244,11 @@ def _serve(connection: Connection, work: Callable[[Path], Iterable[Any]]) -> Non
         except (BrokenPipeError, ConnectionResetError):
             sys.exit()  # the parent has left; unlike an error of the work, it concerns no file
 
+    if memory_limit is not None:
+        _limit_memory(memory_limit)
     tell("started", None)
+    gc.collect()
+    gc.freeze()  # what was imported stays: looking it through after each file would take long
     while True:
         try:
             path = connection.recv()
@@ -234,13 +257,37 @@ def _serve(connection: Connection, work: Callable[[Path], Iterable[Any]]) -> Non
         try:
             for value in work(path):
                 tell("value", value)
-        except VideoError as error:
-            tell("finished", error)
         except Exception as error:
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            tell("finished", DecoderCrashed(path, f"failed with {text}"))
+            tell("finished", _as_video_error(path, error, memory_limit))
         else:
             tell("finished", None)
+        gc.collect()  # decoders hold what Python does not see the size of, some of them in cycles
+
+
+def _as_video_error(path: Path, error: Exception, memory_limit: int | None) -> VideoError:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, MemoryError | TooLarge) or any(sign in text for sign in NO_MEMORY):
+        limit = "there is" if memory_limit is None else f"{memory_limit / (1 << 30):.3g} GiB"
+        return TooLarge(path, f"needs more memory than {limit}")
+    return error if isinstance(error, VideoError) else DecoderCrashed(path, f"failed with {text}")
+
+
+def _limit_memory(allowed: int) -> None:
+    """Let this process take so many bytes more; what it asks for beyond that it does not get.
+
+    The limit is of private writable memory: neither what files are mapped, nor what addresses are
+    merely reserved (threads' arenas) counts.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    status = Path("/proc/self/status").read_text()
+    held = next(int(x.split()[1]) << 10 for x in status.splitlines() if x.startswith("VmData:"))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = held + allowed
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
 
 
 def _follow_parent() -> None:

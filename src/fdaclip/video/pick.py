@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from av.video.frame import VideoFrame
 
-from fdaclip.video.reader import Reader
+from fdaclip.video.reader import Need, Reader
 
 
 @dataclass(order=True)
@@ -14,11 +14,15 @@ class Want:
     """A place to fill: `slot` takes the frame shown at `tick`.
 
     With `after` set it must be another frame than the one shown from there: the next, if need be.
+    With `leads` set a further want, not far from it, may follow once it is filled; with `more` set
+    that one is for whichever frame is decoded next.
     """
 
     tick: int
     slot: int
     after: int | None = field(default=None, compare=False)
+    leads: bool = field(default=False, compare=False)
+    more: bool = field(default=False, compare=False)
 
 
 class Picker:
@@ -46,13 +50,20 @@ class Picker:
 
     def run(self) -> None:
         """Decode; a place stays empty where its frame is lost, or where no other one is left."""
-        for pts, frame in self._reader.frames(lambda: self._wants[0].tick if self._wants else None):
+        for pts, frame in self._reader.frames(self._need):
             self._see(pts, frame)
         while self._wants and self._shown is not None:
             want = heapq.heappop(self._wants)
             alone = want.after is not None and self._shown[0] <= want.after
             if not alone and not self._ended_early(want.tick):
                 self._answer(want, *self._shown)
+
+    def _need(self) -> Need | None:
+        if not self._wants:
+            return None
+        first = self._wants[0]
+        others = () if first.leads else self._wants[1:3]
+        return Need(first.tick, min((want.tick for want in others), default=None), first.more)
 
     def _see(self, pts: int, frame: VideoFrame) -> None:
         while self._wants and self._wants[0].tick < pts:
@@ -62,6 +73,12 @@ class Picker:
                 shown = (pts, frame)
             self._answer(want, *shown)
         self._shown = (pts, frame)
+        if (until := self._reader.shown_until(pts)) is None:
+            return
+        while self._wants and self._wants[0].tick < until:
+            if (after := self._wants[0].after) is not None and pts <= after:
+                break
+            self._answer(heapq.heappop(self._wants), pts, frame)
 
     def _answer(self, want: Want, pts: int, frame: VideoFrame) -> None:
         if self._reader.missing(pts, want.tick):

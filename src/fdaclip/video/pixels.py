@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 # Pillow's bicubic is the cubic of Keys with a = -0.5: B = 0, C = 0.5 in Mitchell's notation.
 SCALER = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp:param0=0:param1=0.5"
+ROUGHLY = "flags=area"
 
 # AVColorSpace of a frame → the scaler's name of the matrix.
 MATRICES = {
@@ -84,10 +85,11 @@ class ToRGB:
 
     Args:
         width, height: of the result as shown, after rotation.
+        scaler: how it is scaled, in the words of FFmpeg's filter.
     """
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
+    def __init__(self, width: int, height: int, scaler: str = SCALER) -> None:
+        self.width, self.height, self._scaler = width, height, scaler
         self._graph: av.filter.Graph | None = None
         self._built_for: tuple[object, ...] = ()
 
@@ -115,12 +117,12 @@ class ToRGB:
             height,
         )
         if self._graph is None or described != self._built_for:
-            self._graph = _graph(frame, width, height)
+            self._graph = _graph(frame, width, height, self._scaler)
             self._built_for = described
         return self._graph
 
 
-def _graph(frame: av.VideoFrame, width: int, height: int) -> av.filter.Graph:
+def _graph(frame: av.VideoFrame, width: int, height: int, scaler: str) -> av.filter.Graph:
     matrix = MATRICES.get(frame.colorspace, "auto")
     span = "full" if frame.color_range == FULL_RANGE else "auto"
     graph = av.filter.Graph()
@@ -131,7 +133,7 @@ def _graph(frame: av.VideoFrame, width: int, height: int) -> av.filter.Graph:
         f":colorspace={frame.colorspace}:range={frame.color_range}",
     )
     scale = graph.add(
-        "scale", f"w={width}:h={height}:in_color_matrix={matrix}:in_range={span}:{SCALER}"
+        "scale", f"w={width}:h={height}:in_color_matrix={matrix}:in_range={span}:{scaler}"
     )
     rgb = graph.add("format", "pix_fmts=rgb24")
     graph.link_nodes(source, scale, rgb, graph.add("buffersink")).configure()

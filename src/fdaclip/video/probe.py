@@ -8,8 +8,12 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from fdaclip.video.pixels import Orientation, orientation_from_matrix
+
+# Bytes a second: no coding of moving pictures needs less, so a longer duration is a false one.
+SLOWEST = 16
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class Probe:
     """What a file says about its video; a damaged file may say it wrongly.
 
     Attributes:
-        duration: seconds that the video lasts; None if the file does not say.
+        duration: seconds that the video lasts; None if the file does not say, or says what cannot
+            be: nothing, or more than its bytes are enough for.
         width: pixels as shown, after rotation (but as stored: pixels that are not square stay so).
         height: likewise.
         rate: frames per second on average; None if the file does not say.
@@ -30,6 +35,9 @@ class Probe:
         start: seconds on the file's own clock at which the video begins. All times of this package
             count from there.
         container: FFmpeg's name of the container, such as "matroska,webm".
+        audio: whether there is a sound track.
+        captured: Unix time in seconds at which it was filmed, by the container's tags; None if they
+            do not tell, or nothing that can be believed (see `fdaclip.video.captured`).
     """
 
     duration: float | None
@@ -43,6 +51,8 @@ class Probe:
     variable_rate: bool
     start: float
     container: str
+    audio: bool = False
+    captured: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,16 @@ class Table:
     Attributes:
         keys: timestamps of the keyframes, ascending.
         interval: ticks from each frame to the next if that is one number, else None.
-        length: number of frames.
+        length: number of frames, N.
+        stamps: int64 [N], when each is decoded, in ticks.
+        sizes: int64 [N], bytes of each.
     """
 
     keys: tuple[int, ...]
     interval: int | None
     length: int
+    stamps: NDArray[np.int64]
+    sizes: NDArray[np.int64]
 
 
 def read_table(container: InputContainer, stream: VideoStream) -> Table | None:
@@ -66,15 +80,20 @@ def read_table(container: InputContainer, stream: VideoStream) -> Table | None:
     count = len(entries)
     if not count or count < stream.frames or not stream.frames:
         return None
-    stamps = np.empty(count, np.int64)
+    stamps, sizes = np.empty(count, np.int64), np.empty(count, np.int64)
     keys = []
     for position, entry in enumerate(entries):
-        stamps[position] = entry.timestamp
+        stamps[position], sizes[position] = entry.timestamp, entry.size
         if entry.is_keyframe:
             keys.append(entry.timestamp)
     gaps = np.unique(np.diff(stamps))
     interval = int(gaps[0]) if len(gaps) == 1 and gaps[0] > 0 else None
-    return Table(tuple(sorted(keys)), interval, count)
+    return Table(tuple(sorted(keys)), interval, count, stamps, sizes)
+
+
+def believable(seconds: float, size: int) -> bool:
+    """Whether a file of so many bytes can last so long: up to an hour, or at `SLOWEST`."""
+    return 0 < seconds <= max(3600, size / SLOWEST)
 
 
 def stated_duration(container: InputContainer, stream: VideoStream) -> float | None:
