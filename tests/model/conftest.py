@@ -64,6 +64,28 @@ def build_siglip() -> Any:
     return SiglipModel(config).eval()
 
 
+def build_pe() -> Any:
+    """A Perception Encoder with three channels, as `fdaclip.model.perception` has it."""
+    from fdaclip.model.perception import PEConfig, PEModel
+
+    tokens = word_level(WORDS, 16)
+    tower = TOWER | {"hidden_act": "gelu", "projection_dim": 32}
+    text = tower | {
+        "vocab_size": tokens.tokenizer.get_vocab_size(),
+        "max_position_embeddings": 16,
+        "eos_token_id": 3,
+        "bos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    config = PEConfig(
+        vision_config=tower | {"image_size": 48, "patch_size": 16},
+        text_config=text,
+        projection_dim=32,
+    )
+    torch.manual_seed(13)
+    return PEModel(config).eval()
+
+
 def save(model: Any, folder: Path, preprocess: Preprocess) -> Path:
     """A folder as transformers saves it, with a tokenizer and an image processor's config."""
     model.save_pretrained(folder)
@@ -110,6 +132,18 @@ def siglip_folder(siglip: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
     half = (0.5, 0.5, 0.5)
     preprocess = Preprocess(48, square=True, mean=half, std=half)
     return save(siglip, tmp_path_factory.mktemp("plain") / "siglip", preprocess)
+
+
+@pytest.fixture(scope="session")
+def pe() -> Any:
+    return build_pe()
+
+
+@pytest.fixture(scope="session")
+def pe_folder(pe: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    half = (0.5, 0.5, 0.5)
+    preprocess = Preprocess(48, square=True, resample=2, mean=half, std=half)
+    return save(pe, tmp_path_factory.mktemp("plain") / "pe", preprocess)
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def test_damaged_weights_are_one_clear_error(clip_folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
-        ({"model_type": "bert"}, UnsupportedModel, "'bert'; clip and siglip run here"),
+        ({"model_type": "bert"}, UnsupportedModel, "'bert'; clip, siglip, pe run here"),
         ({"vision_config": {"num_channels": 5}}, UnsupportedModel, "5 channels"),
         ({"vision_config": {"hidden_size": "x"}}, BadCheckpoint, "config.json"),
         ({"vision_config": {"hidden_size": 96}}, BadCheckpoint, "of another shape"),

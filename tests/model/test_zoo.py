@@ -6,49 +6,61 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import huggingface_hub
 import pytest
 import torch
 
+from fdaclip.cli.encoders import DEFAULT
 from fdaclip.model import FDACLIP, ZOO, ModelNotFound, at_hand
+from fdaclip.model.backbone import build_backbone, embedding_size, towers, widen
+from fdaclip.model.families import family_of
+from fdaclip.model.families.configs import config_of
 from fdaclip.model.zoo import Backbone, known
-
-
-def architecture(backbone: Backbone) -> Any:
-    """The published architecture, on no device: shapes alone."""
-    from transformers.models.clip.configuration_clip import CLIPConfig
-    from transformers.models.clip.modeling_clip import CLIPModel
-    from transformers.models.siglip.configuration_siglip import SiglipConfig
-    from transformers.models.siglip.modeling_siglip import SiglipModel
-
-    picture = {"image_size": backbone.image_size, "patch_size": backbone.patch}
-    with torch.device("meta"):
-        if "siglip" in backbone.name:
-            return SiglipModel(SiglipConfig(vision_config=picture, text_config={}))
-        if "l14" in backbone.name:
-            vision: dict[str, Any] = {"hidden_size": 1024, "intermediate_size": 4096}
-            vision |= {"num_hidden_layers": 24, "num_attention_heads": 16}
-            text = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
-            config = CLIPConfig(vision_config=vision | picture, text_config=text)
-            config.projection_dim = 768
-            return CLIPModel(config)
-        return CLIPModel(CLIPConfig(vision_config=picture, text_config={}))
 
 
 @pytest.mark.parametrize("backbone", ZOO, ids=lambda b: b.name)
 def test_parameters_are_those_of_the_architecture(backbone: Backbone) -> None:
-    model = architecture(backbone)
+    """The true shapes, on no device."""
+    with torch.device("meta"):
+        model = build_backbone(config_of(backbone))
+        if backbone.by_hand:  # Alpha-CLIP is published with its alpha slice
+            widen(model, "alpha")
     assert sum(p.numel() for p in model.parameters()) == backbone.parameters
-    size = model.config.vision_config.hidden_size
-    assert backbone.embedding == getattr(model.config, "projection_dim", size)
+    assert embedding_size(model) == backbone.embedding
+    assert len(family_of(model).positions) == backbone.patches
 
 
-def test_names_are_distinct() -> None:
-    assert len({b.name for b in ZOO} | {b.hub_id for b in ZOO}) == 2 * len(ZOO)
-    assert known("clip-b32") is known("openai/clip-vit-base-patch32") is ZOO[0]
-    assert known("nobody/nothing") is None
+def test_the_small_one_is_the_one_that_is_made() -> None:
+    made, said = FDACLIP.small(), known("small")
+    assert said is not None and said.made_here
+    assert sum(p.numel() for p in made.backbone.parameters()) == said.parameters + 128 * 8 * 8
+    vision, text = towers(made.backbone)
+    for tower, sizes in ((vision, said.vision), (text, said.text)):
+        assert (tower.hidden_size, tower.num_hidden_layers) == (sizes.width, sizes.layers)
+        assert (tower.num_attention_heads, tower.intermediate_size) == (sizes.heads, sizes.hidden)
+    assert (text.max_position_embeddings, text.vocab_size) == (40, said.text.vocabulary)
+    assert made.embedding_size == said.embedding and said.download_bytes == 0
+    with pytest.raises(ModelNotFound, match=r"hint: FDACLIP\.small\(\)"):
+        FDACLIP.from_pretrained("small", download=True)
+
+
+def test_names_are_distinct_and_the_default_is_free() -> None:
+    assert known("clip-b32") is known("openai/clip-vit-base-patch32") is not None
+    assert known("nobody/nothing") is known("") is None
+    default = known(DEFAULT)
+    assert default is not None and not default.research_only
+    assert [b.research_only for b in ZOO] == sorted(b.research_only for b in ZOO)
+
+
+def test_work_is_what_published_counts_say() -> None:
+    """Of ViT-B/16 and L/14 in OpenCLIP's table, 41.09 and 175.33 GFLOP with the text tower's share.
+
+    The text tower of B/16 is that of B/32, whose share is what is left of its 14.78.
+    """
+    work = {b.name: 2 * b.multiply_adds / 1e9 for b in ZOO}
+    text = 14.78 - work["clip-b32"]
+    assert work["clip-b16"] + text == pytest.approx(41.09, rel=0.01)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The dual encoder itself: transformers' `CLIPModel` or `SiglipModel`, made to see a mask."""
+"""The dual encoder itself, of one of the families, made to see a mask."""
 
 from __future__ import annotations
 
@@ -12,18 +12,41 @@ from .patch import Guidance, RGBAPatchEmbedding
 if TYPE_CHECKING:
     from transformers import CLIPModel, SiglipModel
 
-    Backbone = CLIPModel | SiglipModel
+    from .perception import PEModel
+
+    Backbone = CLIPModel | SiglipModel | PEModel
+
+KINDS = ("clip", "siglip", "pe")  # `model_type` of the configs that run here
 
 
 def build_backbone(config: Any) -> Backbone:
-    """The model of a CLIP or SigLIP config, freshly initialised from torch's random generator."""
+    """The model of a config of one of `KINDS`, freshly drawn from torch's random generator."""
     if config.model_type == "clip":
         from transformers.models.clip.modeling_clip import CLIPModel
 
         return CLIPModel(config)
+    if config.model_type == "pe":
+        from .perception import PEModel
+
+        return PEModel(config)
     from transformers.models.siglip.modeling_siglip import SiglipModel
 
     return SiglipModel(config)
+
+
+def config_class(kind: str) -> Any:
+    """The class of the configs of one of `KINDS`."""
+    if kind == "clip":
+        from transformers.models.clip.configuration_clip import CLIPConfig
+
+        return CLIPConfig
+    if kind == "pe":
+        from .perception import PEConfig
+
+        return PEConfig
+    from transformers.models.siglip.configuration_siglip import SiglipConfig
+
+    return SiglipConfig
 
 
 def widen(backbone: Backbone, guidance: Guidance) -> None:
@@ -43,7 +66,7 @@ def embedding_size(backbone: Backbone) -> int:
     """Length of the vectors in the space that both towers share."""
     config: Any = backbone.config
     vision, _ = towers(backbone)
-    return int(config.projection_dim if config.model_type == "clip" else vision.hidden_size)
+    return int(vision.hidden_size if config.model_type == "siglip" else config.projection_dim)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from fdaclip.motion import MotionConfig, analyse_motion
 from fdaclip.video import Sampling, open_video
 
 from . import freezing
+from .attention import AttentionBias
 from .backbone import embedding_size, towers, widen
 from .checkpoints import Parts, read
 from .checkpoints.openai import Activation
@@ -32,12 +33,14 @@ from .fingerprint import fingerprint, versions
 from .heads import HeadConfig, build_head, transformer_of
 from .interaction import TokenHead
 from .normalise import Normalise
-from .patch import Guidance
 from .preprocess import Preprocess
+from .prune import Prune, kept_patches
+from .runtimes import Precision, Runtime
 from .sequence import begin_at_text_tower
-from .settings import Settings
+from .settings import Guidance, Settings
 from .small import small_backbone
 from .tokens import Tokens, word_level
+from .tower import FrameTower
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -63,12 +66,15 @@ class FDACLIP(nn.Module):
     Made by `from_pretrained` or `small`.
 
     Attributes:
-        backbone: transformers' `CLIPModel` or `SiglipModel`, with `num_channels=4`.
+        backbone: a dual encoder of one of the families, with `num_channels=4`.
         head: frames to video, [B,T,E] → [B,E].
         settings: sampling, motion, guidance and head, as they are saved.
         preprocess: how frames and masks become RGBA.
         tokens: the tokenizer.
     """
+
+    runtime: Runtime = "torch"
+    precision: Precision = "fp32"
 
     def __init__(
         self, backbone: Backbone, tokens: Tokens, preprocess: Preprocess, settings: Settings
@@ -80,6 +86,7 @@ class FDACLIP(nn.Module):
             raise ValueError(f"the tower sees {seen} px, the preprocessing gives {preprocess.size}")
         self.backbone = backbone
         self.normalise = Normalise(preprocess)
+        self.tower = FrameTower(backbone, self.normalise, settings)
         self.head = build_head(embedding_size(backbone), settings.head)
         self.tokens = tokens
         self.preprocess = preprocess
@@ -98,6 +105,8 @@ class FDACLIP(nn.Module):
         alpha: str | Path | None = None,
         activation: Activation | None = None,
         guidance: Guidance | None = None,
+        attention: AttentionBias | None = None,
+        prune: Prune | None = None,
         head: HeadConfig | None = None,
         sampling: Sampling | None = None,
         motion: MotionConfig | None = None,
@@ -117,8 +126,8 @@ class FDACLIP(nn.Module):
                 Alpha-CLIP its text tower, to other files a tokenizer.
             alpha: a vision tower of Alpha-CLIP that takes the place of this model's.
             activation: of a file that does not say.
-            guidance, head, sampling, motion: see `Settings`. A head other than the saved one
-                starts untrained.
+            guidance, attention, prune, head, sampling, motion: see `Settings`. A head other than
+                the saved one starts untrained.
 
         Raises:
             ModelNotFound: it is not on this machine, or something it needs; the message says what.
@@ -126,9 +135,15 @@ class FDACLIP(nn.Module):
             UnsupportedModel: its architecture or preprocessing does not run here.
         """
         parts = read(name, download=download, base=base, alpha=alpha, activation=activation)
-        given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
-        changed = {name: value for name, value in given.items() if value is not None}
-        return cls.of(parts, replace(parts.settings, **changed))  # type: ignore[arg-type]
+        changed = given(
+            guidance=guidance,
+            attention=attention,
+            prune=prune,
+            head=head,
+            sampling=sampling,
+            motion=motion,
+        )
+        return cls.of(parts, replace(parts.settings, **changed))
 
     @classmethod
     def of(cls, parts: Parts, settings: Settings | None = None) -> FDACLIP:
@@ -165,6 +180,8 @@ class FDACLIP(nn.Module):
         embedding_size: int = 128,
         context: int = 40,
         guidance: Guidance = "alpha",
+        attention: AttentionBias | None = None,
+        prune: Prune | None = None,
         head: HeadConfig | None = None,
         sampling: Sampling | None = None,
         motion: MotionConfig | None = None,
@@ -181,13 +198,21 @@ class FDACLIP(nn.Module):
             width: of both towers; a head of attention is 32 wide.
             layers, text_layers: of the towers.
             context: tokens a sentence may have, begin and end included.
-            guidance, head, sampling, motion: see `Settings`.
+            guidance, attention, prune, head, sampling, motion: see `Settings`.
 
         Raises:
             ValueError: the sizes do not divide.
         """
-        given = {"guidance": guidance, "head": head, "sampling": sampling, "motion": motion}
-        settings = Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        settings = Settings(
+            **given(
+                guidance=guidance,
+                attention=attention,
+                prune=prune,
+                head=head,
+                sampling=sampling,
+                motion=motion,
+            )
+        )
         tokens = word_level(words, context)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -225,8 +250,18 @@ class FDACLIP(nn.Module):
 
     @property
     def guidance(self) -> Guidance:
-        """Is the mask shown to it ("alpha") or not ("none")?"""
+        """Is the mask fed to it as a channel ("alpha") or not ("none")?"""
         return self.settings.guidance
+
+    @property
+    def attention(self) -> AttentionBias | None:
+        """How the class token is told what moves, if it is."""
+        return self.settings.attention
+
+    @property
+    def prune(self) -> Prune | None:
+        """Which patches are dropped, if any are."""
+        return self.settings.prune
 
     @property
     def embedding_size(self) -> int:
@@ -306,16 +341,40 @@ class FDACLIP(nn.Module):
         Raises:
             ValueError: another shape or type.
         """
+        self.check_rgba(rgba)
+        kept = self.kept_patches(rgba)
+        if (
+            len({patches.shape[1] for patches in kept}) > 1
+        ):  # adaptive: each clip has its own number
+            return torch.cat([self.frame_features(clip[None]) for clip in rgba])
+        patches = torch.from_numpy(np.concatenate(kept)).to(self.device) if kept else None
+        features: Tensor = self.tower(rgba.to(self.device).flatten(0, 1), patches)  # [B·T,E]
+        return features.float().view(*rgba.shape[:2], -1)  # float32 under autocast too
+
+    def check_rgba(self, rgba: Tensor) -> None:
+        """Is it what the image tower takes, uint8 [B,T,4,S,S]?
+
+        Raises:
+            ValueError: another shape or type.
+        """
         size = self.preprocess.size
         shaped = rgba.ndim == 5 and rgba.shape[2:] == (4, size, size) and rgba.numel() > 0
         if not shaped or rgba.dtype != torch.uint8:
             raise ValueError(
                 f"rgba must be uint8 [B,T,4,{size},{size}], not {rgba.dtype} {list(rgba.shape)}"
             )
-        pixels = self.normalise(rgba.to(self.device).flatten(0, 1))  # [B·T,4,S,S]
-        features = self.backbone.get_image_features(pixel_values=pixels).pooler_output  # [B·T,E]
-        frames: Tensor = features.float().view(*rgba.shape[:2], -1)  # float32 under autocast too
-        return frames
+
+    def kept_patches(self, rgba: Tensor) -> list[NDArray[np.int64]]:
+        """Of each clip the patches that are computed, int64 [T,K] each; none listed if all are.
+
+        Args:
+            rgba: uint8 [B,T,4,S,S].
+        """
+        prune = self.settings.prune
+        if prune is None or prune.keep == 1:
+            return []
+        masks = rgba[:, :, 3].cpu().numpy()
+        return [kept_patches(clip, self.tower.patch, prune) for clip in masks]
 
     def word_features(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Every token's own feature in the shared space, and which are no padding.
@@ -334,8 +393,8 @@ class FDACLIP(nn.Module):
             mask = ids != self.tokens.pad_id
             mask[:, 0] = True  # of an empty sentence
         backbone: Any = self.backbone
-        clip = backbone.config.model_type == "clip"
-        words = (backbone.text_projection if clip else backbone.text_model.head)(states)
+        siglip = backbone.config.model_type == "siglip"
+        words = (backbone.text_model.head if siglip else backbone.text_projection)(states)
         missing = self.tokens.context - words.shape[1]
         return pad(words, (0, 0, 0, missing)), pad(mask, (0, missing))
 
@@ -346,7 +405,7 @@ class FDACLIP(nn.Module):
             ValueError: another shape or type.
             NeedsOneVector: the head is `ti` or `wti`.
         """
-        self._require_one_vector()
+        self.require_one_vector()
         (vectors,) = self.video_features(rgba)
         return vectors
 
@@ -359,14 +418,19 @@ class FDACLIP(nn.Module):
         Raises:
             NeedsOneVector: the head is `ti` or `wti`.
         """
-        self._require_one_vector()
+        self.require_one_vector()
         features = self.backbone.get_text_features(
             input_ids=input_ids.to(self.device),
             attention_mask=None if self.tokens.fixed else attention_mask.to(self.device),
         ).pooler_output
         return normalize(features.float(), dim=-1)
 
-    def _require_one_vector(self) -> None:
+    def require_one_vector(self) -> None:
+        """Does its head give one vector a clip?
+
+        Raises:
+            NeedsOneVector: it keeps frames and words apart.
+        """
         if self.settings.head.keeps_tokens:
             raise NeedsOneVector(
                 f"the head {self.settings.head.kind} keeps frames and words apart, and this needs "
@@ -419,7 +483,7 @@ class FDACLIP(nn.Module):
         Returns:
             float32 [V,E].
         """
-        self._require_one_vector()
+        self.require_one_vector()
         with inference(self):
             rows = [self.encode_frames(as_batch(clip))[0].cpu() for clip in clips]
         return stacked(rows, self.embedding_size)
@@ -444,7 +508,7 @@ class FDACLIP(nn.Module):
         """
         if isinstance(texts, str):
             raise TypeError("encode_texts takes a list of sentences, not one")
-        self._require_one_vector()
+        self.require_one_vector()
         distinct = list(dict.fromkeys(texts))
         with inference(self):
             vector = {t: self.encode_tokens(**self.tokenize([t]))[0].cpu() for t in distinct}
@@ -458,11 +522,13 @@ class FDACLIP(nn.Module):
         """
         side = self.preprocess.decode_short_side
         with open_video(path) as video:
-            return video.clip(sampling=self.sampling, short_side=side)
+            return video.clip(
+                sampling=self.sampling, short_side=side, vectors=self.motion.source == "codec"
+            )
 
     def prepare(self, clip: Clip) -> NDArray[np.uint8]:
         """A clip as the RGBA that this model takes, uint8 [T,4,S,S]; alpha is 255 if unguided."""
-        motion = analyse_motion(clip, self.motion) if self.guidance == "alpha" else None
+        motion = analyse_motion(clip, self.motion) if self.settings.needs_masks else None
         return self.preprocess(clip, motion)
 
     def similarity(self, texts: Vectors, videos: Vectors) -> Vectors:
@@ -564,6 +630,11 @@ class FDACLIP(nn.Module):
                 whose end token is not its last.
         """
         write_openai(self, Path(path), mask)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def as_batch(clip: NDArray[np.uint8]) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-Guidance = Literal["alpha", "none"]
+from .settings import Guidance as Guidance
 
 
 class RGBAPatchEmbedding(nn.Conv2d):
@@ -56,6 +57,14 @@ class RGBAPatchEmbedding(nn.Conv2d):
             return patches
         guided: Tensor = patches + self._conv_forward(input[:, 3:], self.alpha, None)
         return guided
+
+    def of_tiles(self, tiles: Tensor) -> Tensor:
+        """Pixels of single patches, [N,K,4,P,P] → [N,K,D]; `forward`'s sums in another order."""
+        weight, alpha = self.weight.flatten(1), self.alpha.flatten(1)  # [D,3·P·P], [D,P·P]
+        patches = linear(tiles[:, :, :3].flatten(2), weight, self.bias)
+        if self.guidance == "none":
+            return patches
+        return patches + linear(tiles[:, :, 3].flatten(2), alpha)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

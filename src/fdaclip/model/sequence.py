@@ -5,13 +5,13 @@ Shapes: B clips, T frames, E embedding.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-Form = Literal["zero", "clip4clip"]
+from .head_config import Form
 
 
 class FrameTransformer(nn.Module):

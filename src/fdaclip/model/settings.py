@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from fdaclip.motion import MotionConfig
 from fdaclip.video import Sampling
 
+from .attention import AttentionBias
 from .errors import BadCheckpoint
-from .heads import HeadConfig
-from .patch import Guidance
+from .head_config import HeadConfig
+from .prune import Prune
 
 FILE = "fdaclip.json"
 FORMAT = 1
+Guidance = Literal["alpha", "none"]
 T = TypeVar("T")
 
 
@@ -24,10 +26,12 @@ class Settings:
     """How clips are sampled, masked and pooled.
 
     Attributes:
-        guidance: "alpha" shows the mask to the model, "none" hides it.
+        guidance: "alpha" feeds the mask to the model as a channel, "none" does not.
         head: frames to video.
         sampling: which frames of a clip, and how far off their partners are.
         motion: how a frame and its partner become a mask.
+        attention: the class token is told what moves; not if None.
+        prune: static patches are dropped; none if None.
 
     Raises:
         ValueError: `guidance` is neither.
@@ -37,6 +41,13 @@ class Settings:
     head: HeadConfig = field(default_factory=HeadConfig)
     sampling: Sampling = field(default_factory=Sampling)
     motion: MotionConfig = field(default_factory=MotionConfig)
+    attention: AttentionBias | None = None
+    prune: Prune | None = None
+
+    @property
+    def needs_masks(self) -> bool:
+        """Is the mask used in any way?"""
+        return self.guidance == "alpha" or bool(self.attention or self.prune)
 
     def __post_init__(self) -> None:
         if self.guidance not in ("alpha", "none"):
@@ -49,9 +60,16 @@ class Settings:
         done before: a library must not be lost by a new version.
         """
         values = asdict(self)
-        for name in ("form", "over_time"):
-            if values["head"][name] == getattr(HeadConfig, name):
-                del values["head"][name]
+        later = (
+            (HeadConfig, values["head"], ("form", "over_time")),
+            (Sampling, values["sampling"], ("anchored",)),
+            (MotionConfig, values["motion"], ("source",)),
+            (Settings, values, ("attention", "prune")),
+        )
+        for kind, section, names in later:
+            for name in names:
+                if name in section and section[name] == getattr(kind, name):
+                    del section[name]
         return values
 
     def write(self, folder: Path) -> None:
@@ -82,6 +100,8 @@ class Settings:
                 head=build(HeadConfig, found.pop("head")),
                 sampling=build(Sampling, found.pop("sampling")),
                 motion=build(MotionConfig, found.pop("motion")),
+                attention=build_optional(AttentionBias, found.pop("attention", None)),
+                prune=build_optional(Prune, found.pop("prune", None)),
                 **found,
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -94,3 +114,8 @@ def build(kind: type[T], values: dict[str, Any]) -> T:
     if unknown:
         raise ValueError(f"{kind.__name__} knows no {', '.join(sorted(unknown))}")
     return kind(**values)
+
+
+def build_optional(kind: type[T], values: dict[str, Any] | None) -> T | None:
+    """As `build`, of a part that may be left out."""
+    return None if values is None else build(kind, values)

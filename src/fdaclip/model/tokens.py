@@ -23,6 +23,7 @@ FILES = (
     "merges.txt",
     "spiece.model",
 )
+GEMMA_PAD, GEMMA_END = "<pad>", "<eos>"  # of SigLIP 2's tokenizer
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<s>", "</s>"  # ids 0 to 3 of the word-level tokenizer
 
 
@@ -37,6 +38,7 @@ class Tokens:
         fixed: sentences are always padded to `context` and the padding is attended to (SigLIP was
             trained so); else only to the longest of a batch, and it is not.
         source: folder that the tokenizer's files came from; None if it was made here.
+        adapted: it differs from the source's `tokenizer.json`.
         config: what `tokenizer_config.json` says of one that was made here.
     """
 
@@ -45,6 +47,7 @@ class Tokens:
     pad_id: int
     fixed: bool = False
     source: Path | None = None
+    adapted: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,7 +72,7 @@ class Tokens:
             for name in FILES:
                 if (self.source / name).is_file():
                     shutil.copyfile(self.source / name, folder / name)
-            if (folder / "tokenizer.json").exists():
+            if (folder / "tokenizer.json").exists() and not self.adapted:
                 return
         self.tokenizer.save(str(folder / "tokenizer.json"))
         if self.source is None:
@@ -80,6 +83,10 @@ class Tokens:
 
 def read_tokens(folder: Path, context: int, pad_id: int, fixed: bool) -> Tokens:
     """From a folder's `tokenizer.json`, or CLIP's older `vocab.json` and `merges.txt`.
+
+    Args:
+        context, pad_id, fixed: see `Tokens`. SigLIP 2's padding is known by name, whatever `pad_id`
+            says: its text tower's config gives SigLIP's.
 
     Raises:
         BadCheckpoint: neither is there, or they cannot be read.
@@ -98,7 +105,29 @@ def read_tokens(folder: Path, context: int, pad_id: int, fixed: bool) -> Tokens:
         raise
     except Exception as error:  # tokenizers raises bare Exception
         raise BadCheckpoint(f"the tokenizer in {folder} cannot be read: {error}") from error
+    if fixed and tokenizer.token_to_id(GEMMA_END) is not None:
+        before = tokenizer.to_str()
+        pad_id = as_trained(tokenizer)
+        return Tokens(tokenizer, context, pad_id, fixed, folder, before != tokenizer.to_str())
     return Tokens(tokenizer, context, pad_id, fixed, folder)
+
+
+def as_trained(tokenizer: Tokenizer) -> int:
+    """Make Gemma's tokenizer what SigLIP 2 was trained with, in place; the id that pads.
+
+    Lower case, an end and no beginning (Tschannen et al. 2025; transformers' `Siglip2Tokenizer`).
+    The hub's `tokenizer.json` is Gemma's own and keeps capitals.
+    """
+    end, pad = tokenizer.token_to_id(GEMMA_END), tokenizer.token_to_id(GEMMA_PAD)
+    own = tokenizer.normalizer
+    if own is None or own.normalize_str("A") != own.normalize_str("a"):
+        lower = normalizers.Lowercase()
+        tokenizer.normalizer = normalizers.Sequence([lower, own]) if own else lower
+    if tokenizer.encode("").ids != [end]:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {GEMMA_END}", special_tokens=[(GEMMA_END, end)]
+        )
+    return int(pad or 0)
 
 
 def clip_tokenizer(folder: Path) -> Tokenizer:

@@ -226,6 +226,25 @@ def clip4clip_state(sequence: bool) -> State:
     return state | draw(shapes, 8)
 
 
+def perception_state(seed: int = 0) -> State:
+    """Both towers of a Perception Encoder, as `CLIP.state_dict()` names them there."""
+    width = WIDTH
+    shapes: dict[str, tuple[int, ...]] = {
+        "visual.attn_pool.probe": (1, 1, width),
+        "visual.attn_pool.attn.in_proj_weight": (3 * width, width),
+        "visual.attn_pool.attn.in_proj_bias": (3 * width,),
+        "visual.attn_pool.attn.out_proj.weight": (width, width),
+        "visual.attn_pool.attn.out_proj.bias": (width,),
+        "visual.attn_pool.layernorm.weight": (width,),
+        "visual.attn_pool.layernorm.bias": (width,),
+        "visual.attn_pool.mlp.c_fc.weight": (4 * width, width),
+        "visual.attn_pool.mlp.c_fc.bias": (4 * width,),
+        "visual.attn_pool.mlp.c_proj.weight": (width, 4 * width),
+        "visual.attn_pool.mlp.c_proj.bias": (width,),
+    }
+    return openai_state(seed) | draw(shapes, seed + 1)
+
+
 # -- files ----------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ def test_openais_vocabulary_is_found_on_this_machine(
 
     (tmp_path / "alone").mkdir()
     monkeypatch.setattr(vocabulary, "COUNT", 514 + len(MERGES))
-    monkeypatch.setattr(vocabulary, "at_hand", lambda name: None)
+    monkeypatch.setattr(vocabulary, "tokenizer_in_cache", lambda name: None)
     monkeypatch.setattr(vocabulary, "packaged", lambda name: merges if name == "clip" else None)
     tokens, where = find_tokens(tmp_path / "alone" / "vit.pt", None, 12, 514 + len(MERGES))
     assert where == "the package clip" and len(tokens.ids(["the"])[0]) == 3

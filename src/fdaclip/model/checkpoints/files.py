@@ -15,7 +15,7 @@ from ..errors import BadCheckpoint
 from .archive import is_archive, read_archive
 
 # Where training programs put the weights among other things: open_clip, and many others.
-INSIDE = ("state_dict", "model_state_dict", "model")
+INSIDE = ("state_dict", "model_state_dict", "model", "weights")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Hugging Face folders: a plain CLIP or SigLIP, or an FDA-CLIP as we save it."""
+"""Hugging Face folders: a plain dual encoder, or an FDA-CLIP as we save it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..backbone import quiet
+from ..backbone import KINDS, config_class, quiet
 from ..errors import BadCheckpoint, UnsupportedModel
 from ..preprocess import Preprocess
 from ..settings import Settings
@@ -20,8 +20,6 @@ from .files import read_weights
 from .parts import Parts
 
 if TYPE_CHECKING:
-    from transformers import CLIPConfig, SiglipConfig
-
     from ..backbone import Backbone
 
 HEAD = "head.safetensors"
@@ -50,32 +48,29 @@ def read_folder(folder: Path) -> Parts:
     )
 
 
-def read_config(folder: Path) -> CLIPConfig | SiglipConfig:
+def read_config(folder: Path) -> Any:
     """The config in a folder, its vision tower told to have three channels.
 
     Raises:
         BadCheckpoint: there is none that can be read.
         UnsupportedModel: it is of an architecture that does not run here.
     """
-    from transformers.models.clip.configuration_clip import CLIPConfig
-    from transformers.models.siglip.configuration_siglip import SiglipConfig
-
     path = folder / CONFIG
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         kind = found.get("model_type")
-        if kind not in ("clip", "siglip"):
-            raise UnsupportedModel(f"{path} is of type {kind!r}; clip and siglip run here")
+        if kind not in KINDS:
+            raise UnsupportedModel(f"{path} is of type {kind!r}; {', '.join(KINDS)} run here")
         for part in (found, found.get("text_config") or {}, found.get("vision_config") or {}):
             part.pop("dtype", None)  # float32, whatever the file was saved in
             part.pop("torch_dtype", None)
         with quiet():
-            config: Any = (CLIPConfig if kind == "clip" else SiglipConfig).from_dict(found)
+            config: Any = config_class(kind).from_dict(found)
         channels = config.vision_config.num_channels
         if channels not in (3, 4):
             raise UnsupportedModel(f"{path} has {channels} channels; RGB and RGBA run here")
         config.vision_config.num_channels = 3
-        return config  # type: ignore[no-any-return]
+        return config
     except UnsupportedModel:
         raise
     except Exception as error:  # transformers raises many kinds for a wrong config

@@ -1,9 +1,10 @@
 """OpenAI's names of CLIP's weights and Hugging Face's: the same numbers, both ways.
 
 OpenAI's (clip/model.py) are also those of open_clip, and with small changes of Alpha-CLIP and
-CLIP4Clip. They differ in three things besides names: query, key and value are one matrix there
-([3D,D], in this order), the projections into the shared space are transposed, and Alpha-CLIP's
-convolution over the mask stands beside the one over the picture.
+CLIP4Clip, and of Perception Encoder, which adds a pooling head. They differ in three things besides
+names: query, key and value are one matrix there ([3D,D], in this order), the projections into the
+shared space are transposed, and Alpha-CLIP's convolution over the mask stands beside the one over
+the picture.
 """
 
 from __future__ import annotations
@@ -30,6 +31,20 @@ WHOLE = {
     "text_projection": "text_projection.weight",
     "logit_scale": "logit_scale",
 }
+POOL = {  # Perception Encoder's
+    "attn_pool.probe": "head.probe",
+    "attn_pool.attn.in_proj_weight": "head.attention.in_proj_weight",
+    "attn_pool.attn.in_proj_bias": "head.attention.in_proj_bias",
+    "attn_pool.attn.out_proj.weight": "head.attention.out_proj.weight",
+    "attn_pool.attn.out_proj.bias": "head.attention.out_proj.bias",
+    "attn_pool.layernorm.weight": "head.layernorm.weight",
+    "attn_pool.layernorm.bias": "head.layernorm.bias",
+    "attn_pool.mlp.c_fc.weight": "head.mlp.fc1.weight",
+    "attn_pool.mlp.c_fc.bias": "head.mlp.fc1.bias",
+    "attn_pool.mlp.c_proj.weight": "head.mlp.fc2.weight",
+    "attn_pool.mlp.c_proj.bias": "head.mlp.fc2.bias",
+}
+WHOLE |= {f"visual.{theirs}": f"vision_model.{ours}" for theirs, ours in POOL.items()}
 BLOCK = {
     "ln_1": "layer_norm1",
     "attn.out_proj": "self_attn.out_proj",

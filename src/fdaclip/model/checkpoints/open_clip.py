@@ -18,10 +18,8 @@ from PIL import Image
 
 from ..errors import BadCheckpoint, UnsupportedModel
 from ..preprocess import CLIP_MEAN, CLIP_STD, Preprocess
+from ..zoo import OPEN_CLIP_CONFIG as CONFIG
 from .openai import HEAD, Activation
-
-CONFIG = "open_clip_config.json"
-WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 # Fields that are read, or that change nothing once training is over.
 READ = {

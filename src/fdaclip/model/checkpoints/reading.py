@@ -13,7 +13,7 @@ from ..hub import locate
 from ..preprocess import FILES as PREPROCESS_FILES
 from ..preprocess import Preprocess
 from ..settings import Settings
-from ..zoo import at_hand
+from ..zoo import OPEN_CLIP, OPEN_CLIP_CONFIG, at_hand, holds_hugging_face, known, other_weights
 from . import open_clip
 from .accounts import listed
 from .alpha_clip import as_openai, is_vision_tower, with_vision_tower
@@ -23,6 +23,7 @@ from .folder import read_folder
 from .names import ALPHA
 from .openai import SIZES, Activation, check_width, is_clip, towers_of
 from .parts import Parts
+from .perception import is_perception, preprocessing, read_perception
 from .vocabulary import find_tokens
 
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
@@ -54,7 +55,13 @@ def read(
     if not source.is_file():
         if any(suffix in SUFFIXES for suffix in source.suffixes):
             raise ModelNotFound(f"{source}: there is no such file")
-        return read_folder(locate(name, download))
+        place = locate(name, download)
+        if holds_hugging_face(place):
+            return read_folder(place)
+        source = file_of(place)
+        backbone = known(str(name))
+        if base is None and backbone and backbone.by_hand:
+            base = backbone.by_hand.base
     weights = read_weights(source)
     if is_vision_tower(weights.state):
         beside = read(base or base_of(weights, source), download=download, activation=activation)
@@ -64,11 +71,9 @@ def read(
 
 
 def file_of(path: Path) -> Path:
-    """The weights in a folder of open_clip's; else the path itself."""
-    if path.is_dir() and at_hand(path) is None:
-        for name in open_clip.WEIGHTS:
-            if (path / name).is_file():
-                return path / name
+    """The weights in a folder that is not of Hugging Face's form; else the path itself."""
+    if path.is_dir() and not holds_hugging_face(path):
+        return other_weights(path) or path
     return path
 
 
@@ -106,7 +111,7 @@ class Read(NamedTuple):
 def read_file(
     source: Path, weights: Weights, base: Path | None, activation: Activation | None
 ) -> Parts:
-    """Both towers from one file of OpenAI's names, or of CLIP4Clip's.
+    """Both towers from one file of OpenAI's names, CLIP4Clip's, or Perception Encoder's.
 
     Args:
         base: a folder to take the tokenizer from.
@@ -115,6 +120,10 @@ def read_file(
         config, state, head, head_state = read_clip4clip(weights.state, source)
         name = "seqTransf" if head_state else "meanP"
         found = Read(f"CLIP4Clip, {name}", config, state, None, head, head_state)
+    elif is_perception(weights.state):
+        config, state = read_perception(weights.state, source)
+        size = config.vision_config.image_size
+        found = Read("Perception Encoder", config, state, preprocessing(size))
     elif is_clip(weights.state):
         found = read_clip(source, weights, activation)
     else:
@@ -143,7 +152,7 @@ def read_clip(source: Path, weights: Weights, activation: Activation | None) -> 
     state, remarks = weights.state, list[str]()
     if ALPHA in state:
         state = as_openai(state, source)
-    said_by = source.with_name(open_clip.CONFIG)
+    said_by = source.with_name(OPEN_CLIP_CONFIG)
     if said_by.is_file():
         said = open_clip.read_config(said_by)
         config, towers = towers_of(
@@ -156,10 +165,10 @@ def read_clip(source: Path, weights: Weights, activation: Activation | None) -> 
         return Read("open_clip", config, towers, said.preprocess)
     published = weights.archive or any(name in state for name in SIZES) or ALPHA in state
     if activation is None and not published:
-        if weights.inside or source.name in open_clip.WEIGHTS:
+        if weights.inside or source.name in OPEN_CLIP:
             raise BadCheckpoint(
                 f"{source} is open_clip's and does not say which activation it was trained with; "
-                f"hint: put its {open_clip.CONFIG} beside, or give the activation: gelu (most of "
+                f"hint: put its {OPEN_CLIP_CONFIG} beside, or give the activation: gelu (most of "
                 "its models) or quick_gelu (those named so, and what was made from OpenAI's)"
             )
         remarks.append("taken for OpenAI's: QuickGELU, heads of 64")
@@ -175,6 +184,6 @@ def unknown(source: Path, weights: Weights) -> BadCheckpoint:
     if any(name.startswith("vision_model.") for name in weights.state):
         return BadCheckpoint(f"{source} is of Hugging Face's form; hint: give its folder")
     return BadCheckpoint(
-        f"{source} is of no known form (Hugging Face, OpenAI, open_clip, Alpha-CLIP, CLIP4Clip); "
-        f"it holds {listed(weights.state)}"
+        f"{source} is of no known form (Hugging Face, OpenAI, open_clip, Alpha-CLIP, CLIP4Clip, "
+        f"Perception Encoder); it holds {listed(weights.state)}"
     )

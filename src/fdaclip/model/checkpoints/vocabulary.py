@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import BadCheckpoint, ModelNotFound
 from ..tokens import Tokens, clip_tokens, read_tokens
-from ..zoo import ZOO, at_hand
+from ..zoo import ZOO, cached_file
 
 BPE = "bpe_simple_vocab_16e6.txt.gz"  # the merges, in OpenAI's repository and in open_clip's
 PACKAGES = ("open_clip", "clip")  # that carry it
@@ -25,8 +25,8 @@ def find_tokens(source: Path, base: Path | None, context: int, count: int) -> tu
 
     Looked for in this order: beside the file (`tokenizer.json`, `vocab.json` with `merges.txt`, or
     OpenAI's `bpe_simple_vocab_16e6.txt.gz`); in the folder `base`; and if the text tower has
-    OpenAI's 49,408 tokens, in any CLIP of the zoo on this machine, and in the packages open_clip
-    and clip.
+    OpenAI's 49,408 tokens, in the hub cache's copy of any CLIP of the zoo, and in the packages
+    open_clip and clip.
 
     Args:
         source: the file of the weights.
@@ -45,10 +45,10 @@ def find_tokens(source: Path, base: Path | None, context: int, count: int) -> tu
         if (folder / BPE).is_file():
             return fitting(read_bpe(folder / BPE, context), folder / BPE, count), str(folder / BPE)
     if count == COUNT:
-        for backbone in ZOO:
-            at = at_hand(backbone.name)
-            if at and "clip" in backbone.hub_id.lower() and has_tokenizer(at):
-                return fitting(read_tokens(at, context, 0, fixed=False), at, count), backbone.hub_id
+        for hub_id in (b.hub_id for b in ZOO if b.hub_id and b.family == "clip"):
+            at = tokenizer_in_cache(hub_id)
+            if at:
+                return fitting(read_tokens(at, context, 0, fixed=False), at, count), hub_id
         for package in PACKAGES:
             file = packaged(package)
             if file:
@@ -59,6 +59,15 @@ def find_tokens(source: Path, base: Path | None, context: int, count: int) -> tu
         f"{beside} the tokenizer.json of any Hugging Face folder of this CLIP, or OpenAI's {BPE}; "
         f"or name a CLIP on this machine as base{others}"
     )
+
+
+def tokenizer_in_cache(hub_id: str) -> Path | None:
+    """The hub cache's folder of a model whose tokenizer is there, its weights or not."""
+    for name in ("tokenizer.json", "vocab.json"):
+        file = cached_file(hub_id, name)
+        if file and has_tokenizer(file.parent):
+            return file.parent
+    return None
 
 
 def has_tokenizer(folder: Path) -> bool:

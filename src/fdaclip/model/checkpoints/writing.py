@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +17,7 @@ from ..preprocess import ALPHA_MEAN, ALPHA_STD
 from ..preprocess import FILES as PREPROCESS_FILES
 from ..settings import FILE as SETTINGS_FILE
 from ..tokens import FILES as TOKENIZER_FILES
+from ..whole import whole_folder
 from ..zoo import CONFIG, WEIGHTS
 from .card import CARD, card
 from .folder import HEAD, write_config, write_state
@@ -35,6 +34,7 @@ SAVED = frozenset(
 
 def write_folder(model: FDACLIP, folder: Path, results: Sequence[dict[str, Any]]) -> None:
     """See `FDACLIP.save_pretrained`."""
+    refuse_foreign(folder.expanduser())
     with whole_folder(folder) as fresh:
         write_config(model.backbone, fresh)
         write_state(folded_state(model.backbone), fresh / WEIGHTS[0])
@@ -44,30 +44,6 @@ def write_folder(model: FDACLIP, folder: Path, results: Sequence[dict[str, Any]]
         model.preprocess.write(fresh)
         model.settings.write(fresh)
         (fresh / CARD).write_text(card(model, results), encoding="utf-8")
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into, beside the wanted one, whose name it takes once all is written.
-
-    Raises:
-        FileExistsError: the wanted folder exists and holds other things than a saved model.
-    """
-    folder = folder.expanduser().absolute()
-    refuse_foreign(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unique = uuid.uuid4().hex[:8]
-    fresh = folder.with_name(f".{folder.name}.{unique}.new")
-    old = folder.with_name(f".{folder.name}.{unique}.old")
-    fresh.mkdir()
-    try:
-        yield fresh
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def refuse_foreign(folder: Path) -> None:

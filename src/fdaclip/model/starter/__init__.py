@@ -7,12 +7,12 @@ It is no CLIP and not the paper's model. An image tower trained on ImageNet name
 
 from typing import TYPE_CHECKING, Any
 
-from .packages import DOWNLOAD_BYTES, INSTALL, missing_packages
+from .packages import DOWNLOAD_BYTES, INSTALL, STARTER, missing_packages
 
 if TYPE_CHECKING:
     from .encoder import StarterEncoder as StarterEncoder
 
-__all__ = ["DOWNLOAD_BYTES", "INSTALL", "StarterEncoder", "missing_packages"]
+__all__ = ["DOWNLOAD_BYTES", "INSTALL", "STARTER", "StarterEncoder", "missing_packages"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fdaclip.model.encoder import STARTER
 from fdaclip.model.preprocess import Preprocess
+from fdaclip.model.runtimes import Precision, Runtime
 from fdaclip.motion import MotionConfig
 from fdaclip.video import Sampling
 
 from .classes import class_names, class_vectors, unit
 from .objects import Objects
-from .packages import require_packages
+from .packages import STARTER, require_packages
 from .sentences import Sentences
 
 
@@ -48,6 +48,8 @@ class StarterEncoder:
     """
 
     source = STARTER
+    runtime: Runtime = "torch"
+    precision: Precision = "fp32"
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fdaclip.model.errors import BadCheckpoint, ModelNotFound
 
+STARTER = "starter"  # named where a model is
 # With them the vectors change; all are pinned in the extra "starter".
 PACKAGES = (
     "efficientnet-lite-pytorch",
