@@ -13,7 +13,7 @@ import pytest
 from graded_films import film, number
 
 from fdaclip.data import Augmentation, Clips, Dataset, Frames, Record
-from fdaclip.data.frames import sample, whole
+from fdaclip.data.frames import Wanted, sample, whole
 from fdaclip.model.preprocess import Preprocess
 from fdaclip.motion import MotionConfig
 from fdaclip.video import Clip, Sampling, Truncated, VideoError, open_video
@@ -46,7 +46,7 @@ def test_segments_are_drawn_from_within(films: Path, partner: float) -> None:
     seen: list[set[int]] = [set() for _ in range(4)]
     for _ in range(12):
         places = rng.random(4)
-        clip = sample(films / "b.mp4", 0.0, None, sampling, None, places)
+        clip = sample(films / "b.mp4", 0.0, None, Wanted(sampling, MotionConfig(), None), places)
         assert clip.rgb.shape == clip.partners.shape == (4, 48, 64, 3) and not clip.lost
         for t in range(4):
             shown = round(number(clip.rgb[t]))
@@ -71,7 +71,7 @@ def test_segments_with_chance_and_words(films: Path) -> None:
 
 def test_an_end_behind_the_end_is_the_end(films: Path) -> None:
     path = films / "a.mp4"
-    one, other = (sample(path, 1.0, end, FRAMES.sampling, None) for end in (None, 30.0))
+    one, other = (sample(path, 1.0, end, replace(FRAMES, short_side=None)) for end in (None, 30.0))
     assert (one.times == other.times).all() and one.end == other.end == pytest.approx(3.0)
 
 

@@ -128,6 +128,13 @@ def test_segments_need_positions(exact: FrameCache, records: list[Record]) -> No
         Clips(records, FRAMES, cache=exact, augmentation=Augmentation(segments=True))
     with pytest.raises(ValueError, match="only one position"):
         FrameCache("x", replace(FRAMES, sampling=Sampling(4, "sampled")), positions=3)
+    with pytest.raises(ValueError, match="only one position"):
+        FrameCache("x", replace(FRAMES, sampling=Sampling(4, anchored=True)), positions=3)
+
+
+def test_masks_from_the_codec_are_not_cached() -> None:
+    with pytest.raises(DataError, match=r"motion\.source is codec"):
+        FrameCache("x", replace(FRAMES, motion=MotionConfig(source="codec")))
 
 
 @pytest.mark.parametrize("wrong", [{"positions": 2}, {"positions": 0}, {"quality": 0}])
@@ -149,6 +156,8 @@ def test_every_setting_that_changes_a_pixel_changes_the_folder() -> None:
         for positions in (1, 3)
         for quality in (90, 95, "raw")
     }
+    anchored = replace(FRAMES, sampling=Sampling(4, anchored=True))
+    assert FrameCache("x", anchored).folder not in folders
     assert len(folders) == 30
 
 

@@ -1,5 +1,6 @@
 """Records become arrays in worker processes just as in this one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from fdaclip.data.frames import Frames, load
 from fdaclip.data.shapes import plan, write
 from fdaclip.evaluate import evaluate
 from fdaclip.model import FDACLIP
+from fdaclip.motion import MotionConfig
 from fdaclip.video import Sampling, VideoError
 
 SPECS = plan({"val": 1}, seed=2)["val"]
@@ -32,6 +34,19 @@ def test_loaded_clips_are_what_the_model_prepares_itself(tmp_path: Path) -> None
     texts = model.encode_texts([caption for (caption,) in captions])
     best = (texts @ model.encode_rgba(list(rgba)).T).argmax(1)
     assert found["r1"] == pytest.approx(100 * np.mean(best == np.arange(4)))
+
+
+def test_masks_come_from_the_codec_if_the_model_wants_them_so(tmp_path: Path) -> None:
+    records = write(SPECS, tmp_path, workers=1)
+    motion = MotionConfig(source="codec")
+    model = FDACLIP.small(image_size=48, layers=1, text_layers=1, motion=motion)
+    side = model.preprocess.decode_short_side
+    frames = Frames(model.sampling, model.motion, model.preprocess, side)
+    rgba = load(records, frames, workers=1)
+    pixels = load(records, replace(frames, motion=MotionConfig()), workers=1)
+    for clip, record in zip(rgba, records, strict=True):
+        assert (clip == model.prepare(model.sample(record.path))).all()
+    assert (rgba[:, :, :3] == pixels[:, :, :3]).all() and (rgba[:, :, 3] != pixels[:, :, 3]).any()
 
 
 def test_a_bad_file_is_named(tmp_path: Path) -> None:

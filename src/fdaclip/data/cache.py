@@ -86,7 +86,8 @@ class FrameCache:
 
     Raises:
         ValueError: a value is out of its range, or positions are asked for where each frame is
-            compared with the next sampled one.
+            compared with the next sampled one, or anchored.
+        DataError: masks are to come from the codec.
     """
 
     def __init__(
@@ -104,6 +105,15 @@ class FrameCache:
                 'partner="sampled" compares neighbours of one choice of frames, '
                 "so only one position can be kept"
             )
+        if positions > 1 and frames.sampling.anchored:
+            raise ValueError(
+                "anchored sampling takes one frame a segment, so only one position can be kept"
+            )
+        if frames.motion.source == "codec":
+            raise DataError(
+                "a cache keeps what masks are made of as pixels, and motion.source is codec",
+                "take the masks from pixels (motion.source=pixels), or do without the cache",
+            )
         if quality != RAW and not 1 <= quality <= 100:
             raise ValueError(f'quality must be 1 to 100 or "raw", not {quality!r}')
         self.sampling, self.motion = frames.sampling, frames.motion
@@ -119,7 +129,8 @@ class FrameCache:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything but the file itself that decides a stored frame or luma."""
-        return {
+        anchored = {"anchored": True} if self.sampling.anchored else {}  # later than older caches
+        return anchored | {
             "format": FORMAT,
             "frames": self.sampling.frames,
             "partner": self.sampling.partner,
@@ -252,7 +263,8 @@ class FrameCache:
         """A clip as it is stored."""
         sampling = replace(self.sampling, frames=self.sampling.frames * self.positions)
         identity = content_of(record.path)
-        clip = sample(record.path, record.start, record.end, sampling, self.short_side)
+        wanted = Wanted(sampling, self.motion, self.short_side)
+        clip = sample(record.path, record.start, record.end, wanted)
         size = mask_size(clip.rgb.shape[1], clip.rgb.shape[2], self.motion.short_side)
         lumas = np.stack([luma(frame, size) for frame in (*clip.rgb, *clip.partners)])
         masks, seen = packed(analyse_motion(clip, self.motion))

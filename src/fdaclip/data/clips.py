@@ -94,7 +94,7 @@ class Clips:
         if self.cache is not None:
             cached = self.cache.read(record)
             return View(frames.preprocess(cached, cached), *self.cache.motion_of(record))
-        clip = sample(record.path, record.start, record.end, frames.sampling, frames.short_side)
+        clip = sample(record.path, record.start, record.end, frames)
         motion = analyse_motion(clip, frames.motion)
         return View(frames.preprocess(clip, motion), motion.energy, motion.share, motion.kind)
 
@@ -119,7 +119,5 @@ class Clips:
         if self.cache is not None:
             return self.cache.read(record, rng if varied else None)
         places = rng.random(frames.sampling.frames) if varied else None
-        clip = sample(
-            record.path, record.start, record.end, frames.sampling, frames.short_side, places
-        )
+        clip = sample(record.path, record.start, record.end, frames, places)
         return Masked(clip.rgb, analyse_motion(clip, frames.motion).masks)

@@ -48,7 +48,7 @@ class Frames:
     def __call__(self, job: tuple[Path, float, float | None]) -> NDArray[np.uint8]:
         """uint8 RGBA [T,4,S,S] of (path, start, end)."""
         path, start, end = job
-        clip = sample(path, start, end, self.sampling, self.short_side)
+        clip = sample(path, start, end, self)
         return self.preprocess(clip, analyse_motion(clip, self.motion))
 
 
@@ -56,8 +56,7 @@ def sample(
     path: Path,
     start: float,
     end: float | None,
-    sampling: Sampling,
-    short_side: int | None,
+    wanted: Wanted | Frames,
     places: NDArray[np.float64] | None = None,
 ) -> Clip:
     """T frames of [start, end) with their partners; always T.
@@ -76,11 +75,12 @@ def sample(
         clip = video.clip(
             start=window.start,
             end=window.end,
-            sampling=sampling,
-            short_side=short_side,
+            sampling=wanted.sampling,
+            short_side=wanted.short_side,
             places=places,
+            vectors=wanted.motion.source == "codec",
         )
-    return whole(clip, sampling.frames)
+    return whole(clip, wanted.sampling.frames)
 
 
 def within(video: Video, start: float, end: float | None) -> Window:
@@ -107,13 +107,16 @@ def whole(clip: Clip, frames: int) -> Clip:
     wanted = np.sort(np.concatenate([clip.times, clip.lost]))
     at = np.abs(wanted[:, None] - clip.times[None]).argmin(1)
     assert len(at) == frames
-    return replace(
-        clip,
-        rgb=clip.rgb[at],
-        partners=clip.partners[at],
-        times=clip.times[at],
-        partner_times=clip.partner_times[at],
-    )
+    vectors = clip.vectors
+    if vectors is None:
+        paired: dict[str, Any] = {
+            "partners": clip.partners[at],
+            "partner_times": clip.partner_times[at],
+        }
+    else:  # which come in the partners' place
+        parts = {name: getattr(vectors, name)[at] for name in ("moves", "spans", "ahead")}
+        paired = {"vectors": replace(vectors, **parts)}
+    return replace(clip, rgb=clip.rgb[at], times=clip.times[at], **paired)
 
 
 def load(

@@ -178,7 +178,8 @@ def evaluate_dataset(
         seconds=round(time.monotonic() - began, 1),
         **provenance(),
     )
-    guided = getattr(model, "guidance", "alpha") != "none"
+    settings = getattr(model, "settings", None)
+    guided = settings is None or settings.needs_masks
     read = clips_of([r for r in dataset.records if r.name not in embeddings.lost], model)
     return Evaluation(result, embeddings, scores, read, guided)
 

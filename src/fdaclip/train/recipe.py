@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fdaclip.data import Augmentation
-from fdaclip.model.heads import HeadConfig
+from fdaclip.model.attention import AttentionBias
+from fdaclip.model.head_config import HeadConfig
+from fdaclip.model.prune import Prune
 from fdaclip.motion import MotionConfig
 from fdaclip.video import Sampling
 
@@ -125,7 +127,9 @@ class Model:
         base: a CLIP that gives what a file of weights lacks, such as the tokenizer.
         small: its sizes.
         alpha: an Alpha-CLIP vision tower whose weights replace those of `start`.
-        guidance: `alpha` shows the mask to the model, `none` hides it.
+        guidance: `alpha` feeds the mask to the model as a channel, `none` does not.
+        attention: bias the attention of the class token by the mask.
+        prune: drop the patches that do not move.
         head: frames to video.
         sampling: which frames of a clip, and how far off their partners are.
         motion: how a frame and its partner become a mask.
@@ -138,6 +142,8 @@ class Model:
     small: Small = field(default_factory=Small)
     alpha: str | None = None
     guidance: Literal["alpha", "none"] = "alpha"
+    attention: AttentionBias | None = None
+    prune: Prune | None = None
     head: HeadConfig = field(default_factory=HeadConfig)
     sampling: Sampling = field(default_factory=Sampling)
     motion: MotionConfig = field(default_factory=MotionConfig)

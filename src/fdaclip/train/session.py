@@ -147,6 +147,8 @@ def make_model(recipe: Recipe, begun_from: str, splits: Splits) -> FDACLIP:
     section = recipe.model
     more: dict[str, Any] = {
         "guidance": section.guidance,
+        "attention": section.attention,
+        "prune": section.prune,
         "head": section.head,
         "sampling": section.sampling,
         "motion": section.motion,
@@ -171,7 +173,7 @@ def identity(recipe: Recipe) -> str:
     How masks are made does not count where the model is not shown them.
     """
     model = recipe.model
-    if model.guidance == "none":
+    if model.guidance == "none" and not (model.attention or model.prune):
         plainly = replace(model.sampling, partner=Sampling().partner)
         model = replace(model, motion=MotionConfig(), sampling=plainly)
     same = replace(recipe, name="same", model=model, record=Record(), ablation=Ablation())

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from fdaclip.model import FDACLIP
+from fdaclip.model.memory import keep_memory
 from fdaclip.train.caching import Encode, Encoded, Features, encode_in_parts, encode_whole
 from fdaclip.train.ema import Average
 from fdaclip.train.loading import Batch
-from fdaclip.train.memory import keep_freed_memory
 from fdaclip.train.objective import Objective, true_pairs
 from fdaclip.train.recipe import Training
 from fdaclip.train.schedule import warmup_cosine
@@ -78,7 +78,7 @@ class Trainer:
         self.world: World = world or Alone(model.device)
         self.step = 0
         if self.world.device.type == "cpu":
-            keep_freed_memory()
+            keep_memory(whole=True)
         torch.manual_seed(training.seed)  # new weights are the same in every process
         model.set_trainable(training.mode, rank=training.rank)
         model.to(self.world.device)
@@ -87,7 +87,7 @@ class Trainer:
         if training.gradient_checkpointing:
             model.gradient_checkpointing(True)
         if training.compile:
-            model.backbone.vision_model.compile()
+            model.tower.compile()
             model.backbone.text_model.compile()
         self.parameters = {
             name: parameter
