@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,10 @@ from fdaclip.library import (
     Progress,
 )
 from fdaclip.library import ingest as ingest_module
+from fdaclip.library.prepare import Facts, Prepared
+from fdaclip.library.stamp import write_stamp
 from fdaclip.library.store import Store
+from fdaclip.model.lanes import processors
 from fdaclip.motion import MotionConfig
 from fdaclip.video import Sampling
 from fdaclip.video.isolated import Finished, Result
@@ -52,7 +57,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def paths_found(library: Library) -> set[str]:
-    return {hit.path for hit in library.search("anything", limit=1000)}
+    return {hit.path for hit in library.search("anything", limit=1000, merge=False, fold=False)}
 
 
 def test_everything_is_indexed_once_and_found(library: Library, films: Path) -> None:
@@ -60,7 +65,7 @@ def test_everything_is_indexed_once_and_found(library: Library, films: Path) -> 
     assert (report.found, report.encoded, report.moments) == (5, 5, 5)
     assert report.bad == report.partial == []
     assert report.seconds == pytest.approx(5.0)
-    hits = library.search("a white square", limit=50)
+    hits = library.search("a white square", limit=50, merge=False, fold=False)
     assert {hit.path for hit in hits} == {str(path) for path in films.rglob("*.mp4")}
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert all((hit.start, hit.end) == (0.0, 1.0) and 0 < hit.share < 1 for hit in hits)
@@ -91,7 +96,7 @@ def test_long_videos_have_several_moments(library: Library, tmp_path: Path) -> N
     path = film(tmp_path / "long.mp4", seconds=25, rate=4)
     report = library.add(path)
     assert (report.encoded, report.moments) == (1, 3)
-    hits = sorted(library.search("x"), key=lambda hit: hit.start)
+    hits = sorted(library.search("x", merge=False, fold=False), key=lambda hit: hit.start)
     np.testing.assert_allclose([hit.end for hit in hits], [25 / 3, 50 / 3, 25], atol=0.01)
     assert [hit.start for hit in hits[1:]] == [hit.end for hit in hits[:-1]]
 
@@ -122,7 +127,7 @@ def test_moved_and_renamed_files_are_recognised(
 
 def test_two_files_that_swap_names(library: Library, films: Path, decoded: list[str]) -> None:
     library.add(films)
-    scores = {hit.path: hit.score for hit in library.search("x")}
+    scores = {hit.path: hit.score for hit in library.search("x", merge=False, fold=False)}
     one, two = films / "0.mp4", films / "1.mp4"
     one.rename(films / "t")
     two.rename(one)
@@ -131,7 +136,7 @@ def test_two_files_that_swap_names(library: Library, films: Path, decoded: list[
     os.utime(two, ns=(6, 6))
     library.add(films)
     assert len(decoded) == 5
-    swapped = {hit.path: hit.score for hit in library.search("x")}
+    swapped = {hit.path: hit.score for hit in library.search("x", merge=False, fold=False)}
     assert swapped[str(one)] == scores[str(two)] and swapped[str(two)] == scores[str(one)]
     assert library.verify() == []
 
@@ -144,17 +149,25 @@ def test_copies_share_one_encoding(library: Library, films: Path, decoded: list[
     shutil.copy(films / "1.mp4", films / "later.mp4")
     assert library.add(films).duplicates == 1
     assert len(decoded) == 5
-    copies = next(hit for hit in library.search("x") if hit.also and "later" not in str(hit))
+    copies = next(
+        hit
+        for hit in library.search("x", merge=False, fold=False)
+        if hit.also and "later" not in str(hit)
+    )
     assert {copies.path, *copies.also} == {str(films / n) for n in ("0.mp4", "a.mp4", "b.mp4")}
 
 
 def test_a_changed_file_replaces_its_moments(library: Library, films: Path) -> None:
     library.add(films)
-    before = {hit.path: hit.score for hit in library.search("x")}
+    before = {hit.path: hit.score for hit in library.search("x", merge=False, fold=False)}
     film(films / "0.mp4", colour=77, seconds=13)
     report = library.add(films)
     assert (report.encoded, report.unchanged) == (1, 4)
-    hits = [hit for hit in library.search("x", 50) if hit.path == str(films / "0.mp4")]
+    hits = [
+        hit
+        for hit in library.search("x", 50, merge=False, fold=False)
+        if hit.path == str(films / "0.mp4")
+    ]
     assert len(hits) == 2 and all(hit.score != before[hit.path] for hit in hits)
     assert library.verify() == []
 
@@ -211,7 +224,42 @@ def test_another_model_is_refused_with_the_way_out(
     library.add(films)
     with pytest.raises(FingerprintMismatch, match="was built with another model") as refused:
         Library(library.folder, replace(FakeEncoder(), **other))  # type: ignore[arg-type]
-    assert "fdaclip index PATHS --library" in refused.value.hint
+    assert "fdaclip index --reindex --model fake --library" in refused.value.hint
+
+
+def test_a_library_from_before_a_setting_came_opens(library: Library, films: Path) -> None:
+    library.add(films)
+    old = replace(library.stamp, sampling={"frames": 3}, motion={"short_side": 32})
+    write_stamp(library.folder, old)
+    assert Library(library.folder, FakeEncoder()).add(films).unchanged == 5
+    write_stamp(library.folder, replace(old, sampling={"frames": 3, "from": "the future"}))
+    with pytest.raises(NotALibrary, match="settings are not known here"):
+        Library(library.folder, FakeEncoder())
+
+
+def test_a_window_is_the_librarys_for_good(
+    tmp_path: Path, films: Path, encoder: FakeEncoder
+) -> None:
+    long = film(tmp_path / "long.mp4", seconds=12, rate=4)
+    short = Library(tmp_path / "short", encoder, window=3)
+    assert short.add(long).moments == 4
+    assert Library(short.folder, encoder).add([long, films]).moments == 5
+    assert Library(short.folder, window=3).stamp.window == 3
+    with pytest.raises(FingerprintMismatch, match="are 3 s long, not 8 s") as refused:
+        Library(short.folder, window=8)
+    assert "--window 8" in refused.value.hint
+    for wrong in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="window must be seconds above 0"):
+            Library(tmp_path / "none", encoder, window=wrong)
+
+
+def test_the_stages_of_the_work_are_told(library: Library, films: Path) -> None:
+    report = library.add(films)
+    assert set(report.stages) == {"shots", "decode", "mask", "encode", "write"}
+    assert all(seconds > 0 for seconds in report.stages.values())
+    assert 0 < report.utilisation <= 1.5
+    again = library.add(films)
+    assert again.utilisation == 0 and again.stages["decode"] == 0
 
 
 def test_the_model_may_move(library: Library, films: Path) -> None:
@@ -288,7 +336,7 @@ def test_a_reader_sees_whole_videos_while_a_writer_adds(
 
     def read() -> None:
         while not done.is_set():
-            hits = reader.search("x", limit=1000)
+            hits = reader.search("x", limit=1000, merge=False, fold=False)
             seen.append({hit.path: sum(h.path == hit.path for h in hits) for hit in hits})
 
     thread = threading.Thread(target=read)
@@ -308,7 +356,8 @@ def test_vectors_that_are_not_finite_cost_one_file(
     class Sick(FakeEncoder):
         def encode_rgba(self, clips):  # type: ignore[no-untyped-def]
             vectors = super().encode_rgba(clips)
-            vectors[0] = np.nan
+            if self.encoded == 1:
+                vectors[0] = np.nan
             return vectors
 
     report = Library(tmp_path / "l", Sick()).add(films)
@@ -325,3 +374,39 @@ def test_progress_reaches_the_end(library: Library, films: Path) -> None:
     assert told[-1].share == 1.0 and told[-1].left == 0.0
     assert all(0 <= now.share <= 1 for now in told)
     assert [now.done for now in told] == sorted(now.done for now in told)
+
+
+def test_few_windows_are_held_however_many_come(
+    tmp_path: Path, films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film of 300 windows whose encoding is slow: the decoder waits, no pixels pile up."""
+    held, most = 0, 0
+
+    def let_go() -> None:
+        nonlocal held
+        held -= 1
+
+    def endless(work: object, paths: Iterator[str], **_: object) -> Iterator[object]:
+        nonlocal held, most
+        for path in map(Path, paths):
+            yield Result(path, Facts(2400, 64, 48, 12, "h264", 300, 900))
+            for number in range(300):
+                pixels = np.zeros((3, 4, 32, 32), np.uint8)
+                held, most = held + 1, max(most, held + 1)
+                weakref.finalize(pixels, let_go)
+                start = 8.0 * number
+                yield Result(path, Prepared(start, start + 8, pixels, 0.1, 0.1, 1.0, 0.01, 0.01))
+            yield Finished(path)
+
+    class Slow(FakeEncoder):
+        def encode_rgba(self, clips):  # type: ignore[no-untyped-def]
+            time.sleep(0.002)
+            return super().encode_rgba(clips)
+
+    monkeypatch.setattr(ingest_module, "work_isolated", endless)
+    report = Library(tmp_path / "l", Slow()).add(films / "0.mp4")
+    assert report.moments == 300
+    assert 2 <= most <= 2 * processors() + 3, f"{most} windows were held at once"
+    assert held <= 1
+    moments = Library(tmp_path / "l", FakeEncoder())._open().moments()
+    assert moments.start.tolist() == [8.0 * number for number in range(300)]

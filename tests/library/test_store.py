@@ -9,9 +9,12 @@ import pytest
 
 from fdaclip.library.errors import LibraryBusy, NotALibrary
 from fdaclip.library.lock import writing
-from fdaclip.library.search import Index
+from fdaclip.library.parts import Part
+from fdaclip.library.rows import Moment, Moments, Video
+from fdaclip.library.search import Index, findable
 from fdaclip.library.stamp import SCHEMA, Stamp, read_stamp, write_stamp
-from fdaclip.library.store import Moment, Moments, Store, Video
+from fdaclip.library.store import Store
+from ranking import plain
 
 SIZE = 8
 
@@ -27,6 +30,10 @@ def moment(vector: np.ndarray, start: float = 0.0) -> Moment:
 
 def video(path: str, take: int = 0, **more: object) -> Video:
     return replace(Video(path, 1, 2, path, take, "ok", ""), **more)  # type: ignore[arg-type]
+
+
+def shown(both: tuple[list[Video], Moments]) -> tuple[list[tuple[str, int]], list[Part]]:
+    return findable(both[0]), [Part(both[1])]
 
 
 @pytest.fixture
@@ -48,7 +55,7 @@ def test_rows_come_back_as_they_were(store: Store) -> None:
 def test_an_empty_store_can_be_read(store: Store) -> None:
     videos, moments = store.snapshot()
     assert videos == [] and moments.vectors.shape == (0, SIZE)
-    assert Index(videos, moments).rank(vectors(1)[0], 5) == []
+    assert plain(Index(*shown((videos, moments))), vectors(1)[0], 5) == []
 
 
 def test_rows_are_replaced_by_path_and_forgotten_by_path(store: Store) -> None:
@@ -62,7 +69,7 @@ def test_rows_are_replaced_by_path_and_forgotten_by_path(store: Store) -> None:
 def test_moments_nobody_names_are_dropped_and_only_those(store: Store) -> None:
     one, two = vectors(2)
     store.commit({1: [moment(one)], 2: [moment(two)]}, [video("a", 1)])
-    assert len(Index(*store.snapshot()).rank(one, 10)) == 1
+    assert len(plain(Index(*shown(store.snapshot())), one, 10)) == 1
     assert store.drop_orphans() == 1
     assert store.takes().tolist() == [1]
     assert store.drop_orphans() == 0
@@ -83,10 +90,10 @@ def test_a_stamp_comes_back_and_others_are_refused(tmp_path: Path) -> None:
     write_stamp(tmp_path, stamp)
     assert read_stamp(tmp_path) == stamp
     write_stamp(tmp_path, replace(stamp, schema=99))
-    with pytest.raises(NotALibrary, match="version 99"):
+    with pytest.raises(NotALibrary, match="schema 99"):
         read_stamp(tmp_path)
     (tmp_path / "library.json").write_text("{")
-    with pytest.raises(NotALibrary, match="unreadable"):
+    with pytest.raises(NotALibrary, match="no stamp of a library"):
         read_stamp(tmp_path)
 
 
@@ -106,7 +113,8 @@ def test_ranking_equals_brute_force(limit: int) -> None:
     videos = [video(f"/{take:03d}", int(take) + 1, present=take % 4 != 0) for take in range(100)]
     start = (np.arange(300) % 3).astype(float)
     zeros = np.zeros(300, np.float32)
-    moments = Moments(takes + 1, start, start + 1, zeros, zeros, zeros, found)
+    shots = np.zeros(300, np.int32)
+    moments = Moments(takes + 1, start, start + 1, zeros, zeros, zeros, shots, found)
     query = vectors(1, seed=99)[0]
     expected = sorted(
         (
@@ -115,7 +123,7 @@ def test_ranking_equals_brute_force(limit: int) -> None:
             if takes[i] % 4 != 0
         ),
     )[:limit]
-    hits = Index(videos, moments).rank(query, limit)
+    hits = plain(Index(*shown((videos, moments))), query, limit)
     assert len(hits) == len(expected)
     np.testing.assert_allclose([-hit.score for hit in hits], [e[0] for e in expected], atol=1e-6)
     rounded = [(round(-hit.score, 5), hit.path, hit.start) for hit in hits]
@@ -124,9 +132,8 @@ def test_ranking_equals_brute_force(limit: int) -> None:
 
 def test_copies_are_one_hit() -> None:
     zero = np.zeros(1, np.float32)
-    moments = Moments(
-        np.array([5]), np.zeros(1), np.ones(1), zero, zero, zero, np.eye(1, SIZE, dtype=np.float32)
-    )
+    shot, found = np.zeros(1, np.int32), np.eye(1, SIZE, dtype=np.float32)
+    moments = Moments(np.array([5]), np.zeros(1), np.ones(1), zero, zero, zero, shot, found)
     videos = [video("/b", 5), video("/a", 5), video("/c", 5, present=False)]
-    (hit,) = Index(videos, moments).rank(moments.vectors[0], 10)
+    (hit,) = plain(Index(*shown((videos, moments))), moments.vectors[0], 10)
     assert (hit.path, hit.also, hit.score) == ("/a", ("/b",), 1.0)

@@ -6,18 +6,21 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_films import SIZE, FakeEncoder, unit
 
 from fdaclip.cli import run
 from fdaclip.library import Library
 from fdaclip.library import ingest as ingest_module
 from fdaclip.library.names import from_key, to_key
+from fdaclip.library.rows import Moment, Text, Video
 from fdaclip.library.stamp import SCHEMA, Stamp, read_stamp, write_stamp
-from fdaclip.library.store import Moment, Store, Video
+from fdaclip.library.store import Store
 from fdaclip.video.isolated import Finished, Result
 
 NAMES = (b"a.mp4", b"b \xff\n.mp4", b"c.mp4", b"copy of c.mp4")
@@ -256,13 +259,17 @@ def test_what_repair_forgot_the_next_add_indexes_anew(
     library = Library(tmp_path / "l", encoder)
     library.add(films)
     assert library.verify() == []
-    before = [(hit.path, hit.start, hit.end) for hit in library.search("x", 100)]
+    before = [
+        (hit.path, hit.start, hit.end) for hit in library.search("x", 100, merge=False, fold=False)
+    ]
     take = library._open().videos()[0].take
     library._open()._moments.delete(f"take = {take}")
     assert library.add(films).encoded == 0, "unnoticed until verify"
     library.verify(repair=True)
     assert library.add(films).encoded == 1
-    assert [(hit.path, hit.start, hit.end) for hit in library.search("x", 100)] == before
+    assert [
+        (hit.path, hit.start, hit.end) for hit in library.search("x", 100, merge=False, fold=False)
+    ] == before
     assert library.verify() == []
 
 
@@ -283,3 +290,58 @@ def test_the_verb(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(verb) == 0
     assert capsys.readouterr().out == "sound\n"
     assert read_stamp(shelf.library.folder) == shelf.library.stamp
+
+
+def jpeg() -> bytes:
+    kept = BytesIO()
+    Image.new("RGB", (32, 24), "red").save(kept, "JPEG")
+    return kept.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("picture", "time", "sound"),
+    [
+        (jpeg(), 3.0, True),
+        (None, np.nan, True),
+        (jpeg()[:100], 3.0, False),
+        (b"no picture", 3.0, False),
+        (jpeg(), 12.0, False),
+        (jpeg(), np.nan, False),
+        (None, 3.0, False),
+    ],
+)
+def test_thumbnails_that_cannot_be_read_are_dropped(
+    shelf: Shelf, picture: bytes | None, time: float, sound: bool
+) -> None:
+    first, second = moments(2)
+    shelf.rewrite(2, [replace(first, thumbnail=picture, thumb_time=time), second])
+    before = shelf.store.moments().vectors
+    expected = {("thumbnail", path) for path in shelf.paths[2:]} if not sound else set()
+    assert shelf.kinds() == expected
+    assert shelf.kinds(repair=True) == expected and shelf.kinds() == set()
+    assert shelf.store.thumbnail(103, 0.0) == (picture if sound else None)
+    assert len(shelf.store.videos()) == 4, "nothing is indexed anew for a picture"
+    assert sorted(shelf.store.moments().vectors.tolist()) == sorted(before.tolist())
+
+
+@pytest.mark.parametrize(("shots", "sound"), [((0, 1), True), ((1, 1), True), ((1, 0), False)])
+def test_shots_follow_each_other(shelf: Shelf, shots: tuple[int, int], sound: bool) -> None:
+    kept = [replace(one, shot=shot) for one, shot in zip(moments(0), shots, strict=True)]
+    shelf.rewrite(0, kept[::-1])
+    assert shelf.kinds() == (set() if sound else {("shot", shelf.paths[0])})
+    shelf.library.verify(repair=True)
+    assert shelf.kinds() == set() and len(shelf.store.videos()) == (4 if sound else 3)
+
+
+def test_texts_that_nobody_owns_or_that_are_not_there(shelf: Shelf) -> None:
+    text = [Text(0.0, 1.0, "captions", "hello")]
+    owner = replace(shelf.videos[0], words=7, sidecars="a.srt")
+    shelf.store.commit({}, [owner], {7: text, 8: text})
+    assert shelf.kinds() == {("orphan", "")}
+    shelf.library.verify(repair=True)
+    assert shelf.kinds() == set() and shelf.store.texts(7) == text
+    shelf.store._texts.delete("edition = 7")
+    assert shelf.kinds(repair=True) == {("texts", shelf.paths[0])}
+    assert shelf.kinds() == set()
+    (row,) = (video for video in shelf.store.videos() if video.path == owner.path)
+    assert row == replace(owner, words=0, sidecars=""), "the next add reads them again"

@@ -45,7 +45,7 @@ class FakeEncoder:
         return np.stack([unit(text.encode("utf-8", "surrogatepass")) for text in texts])
 
 
-def film(path: Path, colour: int = 0, seconds: float = 1.0, rate: int = 12) -> Path:
+def film(path: Path, colour: int = 0, seconds: float = 1.0, rate: float = 12) -> Path:
     """A film of 64×48: a bright square on a ground of the colour, moving right."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(colour)

@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .place import Place
 
 
 class LibraryError(Exception):
@@ -41,13 +45,25 @@ class CannotWrite(LibraryError):
     """The disk is full, or gone, or may not be written to."""
 
 
+class Unreachable(LibraryError):
+    """Object storage: no such bucket, wrong credentials, or nobody answers."""
+
+
+class NotInstalled(LibraryError):
+    """A package that this needs is not installed."""
+
+
 @contextmanager
-def told_clearly(folder: Path) -> Iterator[None]:
+def told_clearly(folder: Place) -> Iterator[None]:
     """Turn what writing to the library in ``folder`` raises into one clear line.
 
     Raises:
         CannotWrite: an OSError, or LanceDB's RuntimeError for one.
     """
+    if not isinstance(folder, Path):
+        with folder.writing_told():
+            yield
+        return
     try:
         yield
     except (OSError, RuntimeError) as error:

@@ -1,45 +1,49 @@
 """From files that were found to rows in the store: one run of ``add``.
 
-Hashing runs ahead in threads, decoding and masks in worker processes, encoding and writing here.
-Windows of several videos share a batch. A video is finished when all its windows are encoded;
-finished videos are written every couple of seconds, so a kill loses no more than that and what is
-in flight.
+Hashing runs ahead in threads, decoding and masks in worker processes, encoding in lanes (threads),
+writing here; all of it side by side. What is between two stages is bounded: a worker holds one
+window and waits until it is taken, and none is taken while the lanes hold two each. A video is
+finished when all its windows are encoded; finished videos are written every couple of seconds, so a
+kill loses no more than that and what is in flight.
 """
 
 # Paths are strings here: os loses none of their bytes.
-# ruff: noqa: PTH116
 
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fdaclip.logs import Log
 from fdaclip.model.encoder import Encoder
-from fdaclip.video.isolated import Finished, Result, work_isolated
+from fdaclip.model.lanes import Lanes, processors
+from fdaclip.video.isolated import MEMORY_LIMIT, Finished, Result, work_isolated
 
 from .content import content_hash
 from .interrupt import Interrupts
-from .names import from_key
-from .prepare import Facts, Prepare, Prepared
+from .making import Making
+from .names import from_key, whereabouts
+from .prepare import Facts, Looking, Prepare, Prepared
 from .report import AddReport, Failure, Progress
+from .rows import Moment, Video
 from .scan import Found, Scan
-from .store import Moment, State, Store, Video
+from .store import Store
 
-BATCH = 8  # windows encoded together
 TIME_LIMIT = 60.0  # s without a window after which a file is given up
+log = Log(__name__)
 COMMIT_EVERY = 2.0  # s between commits
 HASHED_AHEAD = 8  # files hashed before a worker is free for them
-Event = Result[Facts | Prepared] | Finished
+NO_PIXELS = np.empty((0, 4, 0, 0), np.uint8)
+Event = Result[Looking | Facts | Prepared] | Finished
 
-NOTHING = "none of its frames could be decoded"
 GONE = "it vanished while it was being indexed"
 
 
@@ -48,31 +52,10 @@ class Job:
     """One content on its way, and the files that wait for it (the first one is decoded)."""
 
     files: list[Found]
-    content: str
-    facts: Facts | None = None
-    moments: list[Moment] = field(default_factory=list)
-    queued: int = 0  # windows in the batch
+    making: Making
+    queued: int = 0  # windows in the lanes
     seen: int = 0  # windows received
-    frames: int = 0  # of them, together
-    unusable: int = 0  # windows whose vector is not finite
     ended: bool = False
-    error: str = ""
-
-    @property
-    def lost(self) -> int:
-        """Frames that were wanted and never came."""
-        return self.facts.wanted - self.frames if self.facts else 0
-
-    @property
-    def reason(self) -> str:
-        """Why its take is not whole, or there is none; empty if all is well."""
-        if self.error:
-            return self.error
-        if self.unusable:
-            return f"the model gave no finite vector for {self.unusable} of its windows"
-        if self.lost:
-            return f"{self.lost} of its frames could not be decoded"
-        return "" if self.moments else NOTHING
 
 
 class Ingest:
@@ -84,13 +67,16 @@ class Ingest:
         encoder: Callable[[], Encoder],
         *,
         window: float,
+        shots: bool,
         processes: int,
+        lanes: int,
         retry: bool,
         progress: Callable[[Progress], None] | None,
         interrupts: Interrupts,
     ) -> None:
         self._store, self._load_encoder = store, encoder
-        self._window, self._processes, self._retry = window, processes, retry
+        self._window, self._shots, self._processes, self._count = window, shots, processes, lanes
+        self._retry = retry
         self._progress, self._interrupts = progress, interrupts
         self._known = {video.path: video for video in store.videos()}
         self._by_content: dict[str, list[Video]] = {}
@@ -100,7 +86,6 @@ class Ingest:
         self._jobs: dict[str, Job] = {}  # by content
         self._decoding: dict[str, Job] = {}  # the same by the path that is decoded
         self._decoded: set[str] = set()  # contents finished in this run
-        self._batch: list[tuple[Job, Prepared]] = []
         self._rows: list[Video] = []  # finished, to be committed
         self._takes: dict[int, list[Moment]] = {}
         self._forget: set[str] = set()
@@ -113,10 +98,14 @@ class Ingest:
 
     def run(self, scan: Scan) -> AddReport:
         """Index what is new or changed; writes whatever is finished, also when stopped."""
+        used, before = _processor_time(), self._store.version
         self.report.found = len(scan.files)
         self.report.bad += [Failure(path, reason) for path, reason in scan.failures]
         self._bytes = sum(found.size for found in scan.files)
+        log.info("indexing", files=len(scan.files), bytes=self._bytes)
         waiting = [found for found in scan.files if not self._unchanged(found)]
+        # the largest first, lest one of them is left at the end for one processor alone
+        waiting.sort(key=lambda found: -found.size)
         paths = self._to_decode(waiting)
         first = self._interrupts.unless_asked(lambda: next(paths, None))
         if first is not None:
@@ -125,27 +114,60 @@ class Ingest:
         self._commit()
         if self._forget:
             self._store.forget(self._forget)
-        self._store.drop_orphans()
+        if self._store.version != before:
+            self._store.drop_orphans()
         self.report.interrupted = self._interrupts.asked
         self.report.elapsed = time.monotonic() - self._began
+        if self.report.stages["decode"]:
+            here = self.report.elapsed * processors()
+            self.report.utilisation = (_processor_time() - used) / max(here, 1e-9)
         self._tell()
-        return self.report
+        report = self.report
+        log.info(
+            "interrupted" if report.interrupted else "indexed",
+            found=report.found,
+            unchanged=report.unchanged,
+            encoded=report.encoded,
+            moved=report.moved,
+            missing=report.missing,
+            offline=report.offline,
+            bad=len(report.bad),
+            partial=len(report.partial),
+            moments=report.moments,
+            elapsed=round(report.elapsed, 3),
+        )
+        return report
 
     def _decode_and_encode(self, first: str, others: Iterator[str]) -> None:
         encoder = self._load_encoder()
-        work = Prepare(encoder.sampling, encoder.motion, encoder.preprocess, self._window)
         events = work_isolated(
-            work, chain([first], others), workers=self._processes, time_limit=TIME_LIMIT
+            self._work(encoder),
+            chain([first], others),
+            workers=self._processes,
+            time_limit=TIME_LIMIT,
+            memory_limit=MEMORY_LIMIT,
         )
-        while (event := self._next(events)) is not None:
-            self._receive(event)
-            if len(self._batch) >= BATCH:
-                self._encode(encoder)
-            if time.monotonic() - self._committed > COMMIT_EVERY:
-                self._commit()
-            self._tell()
-        del events  # ends the workers
-        self._encode(encoder)
+        lanes: Lanes[tuple[Job, Prepared]] = Lanes(encoder, self._count)
+        try:
+            while (event := self._next(events)) is not None:
+                self._receive(event, lanes)
+                self._encoded(lanes.collect())
+                while lanes.full and not self._interrupts.asked:
+                    self._interrupts.unless_asked(lanes.wait)
+                    self._encoded(lanes.collect())
+                if time.monotonic() - self._committed > COMMIT_EVERY:
+                    self._commit()
+                self._tell()
+            del events  # ends the workers
+            self._encoded(lanes.rest())
+        finally:
+            lanes.close()
+            self.report.stages["encode"] += lanes.seconds
+
+    def _work(self, encoder: Encoder) -> Prepare:
+        """What is done with a file before it is encoded."""
+        ways = encoder.sampling, encoder.motion, encoder.preprocess
+        return Prepare(*ways, window=self._window, shots=self._shots)
 
     def _next(self, events: Iterator[Event]) -> Event | None:
         """What a worker has to say; None when all is said, or the run is interrupted.
@@ -164,9 +186,11 @@ class Ingest:
                 continue
             path = from_key(video.path)
             below = any(path == root or path.startswith(_as_folder(root)) for root in scan.roots)
-            if below and is_gone(path):
+            place = whereabouts(path, video.mount) if below else "here"
+            if place == "gone":
                 self._rows.append(replace(video, present=False))
                 self.report.missing += 1
+            self.report.offline += place == "offline"
 
     def _unchanged(self, found: Found) -> bool:
         video = self._known.get(found.key)
@@ -177,8 +201,8 @@ class Ingest:
             or (self._retry and video.state != "ok")
         ):
             return False
-        if not video.present:
-            self._rows.append(replace(video, present=True))
+        if not video.present or not video.mount:  # is back; or of schema 1
+            self._rows.append(replace(video, present=True, mount=found.mount))
         self.report.unchanged += 1
         self.report.known_bad += video.state == "bad"
         self._finish_file(found)
@@ -186,7 +210,7 @@ class Ingest:
 
     def _to_decode(self, files: list[Found]) -> Iterator[str]:
         """The paths whose content is new; the others are settled on the way."""
-        for found, hashed in ahead(files, lambda found: content_hash(found.path)):
+        for found, hashed in self._hashed(files):
             try:
                 content = hashed.result()
             except OSError as error:
@@ -200,28 +224,42 @@ class Ingest:
             if twin and not (again and twin.state != "ok"):
                 self._adopt(found, twin)
                 continue
-            self._jobs[content] = self._decoding[found.path] = Job([found], content)
+            self._jobs[content] = self._decoding[found.path] = Job([found], Making(content))
             yield found.path
 
+    def _hashed(self, files: list[Found]) -> Iterator[tuple[Found, Future[str]]]:
+        """Each file with the hash of its content."""
+        return ahead(files, lambda found: content_hash(found.path))
+
     def _unreadable(self, found: Found, error: OSError) -> None:
-        if is_gone(found.path):
+        if whereabouts(found.path, self._mount(found)) != "here":
             self._vanished(found)
         else:
             reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
-            self._settle(found, Video(found.key, found.size, found.mtime_ns, "", 0, "bad", reason))
+            facts = found.key, found.size, found.mtime_ns
+            self._settle(found, Video(*facts, "", 0, "bad", reason, mount=found.mount))
 
     def _vanished(self, found: Found) -> None:
         video = self._known.get(found.key)
-        if video:
+        if video and whereabouts(found.path, video.mount) == "gone":  # not if its disk went
             self._rows.append(replace(video, present=False))
         self.report.bad.append(Failure(found.path, GONE))
         self._finish_file(found)
+
+    def _mount(self, found: Found) -> str:
+        """The mount point it was known to lie on; empty if it is new."""
+        video = self._known.get(found.key)
+        return video.mount if video else ""
 
     def _adopt(self, found: Found, twin: Video) -> None:
         """The content is known: touched, moved here, or a copy."""
         before = self._known.get(found.key)
         touched = before is not None and before.content == twin.content
-        gone = [video for video in self._by_content[twin.content] if is_gone(from_key(video.path))]
+        gone = [
+            video
+            for video in self._by_content[twin.content]
+            if whereabouts(from_key(video.path), video.mount) == "gone"
+        ]
         moved = bool(gone) and not touched
         if touched:
             self.report.touched += 1
@@ -232,93 +270,72 @@ class Ingest:
             self.report.duplicates += 1
         self._settle(
             found,
-            replace(twin, path=found.key, size=found.size, mtime_ns=found.mtime_ns, present=True),
+            replace(
+                twin,
+                path=found.key,
+                size=found.size,
+                mtime_ns=found.mtime_ns,
+                mount=found.mount,
+                present=True,
+            ),
         )
         if moved:
             self._forget.add(gone[0].path)
 
     # --- what is new -----------------------------------------------------------------------------
 
-    def _receive(self, event: Event) -> None:
-        """Note a file's facts, put a window into the batch, or note that no more will come."""
+    def _receive(self, event: Event, lanes: Lanes[tuple[Job, Prepared]]) -> None:
+        """Note a file's facts, put a window into a lane, or note that no more will come."""
         job = self._decoding[str(event.path)]
         match event:
             case Result(value=Facts() as facts):
-                job.facts = facts
+                job.making.facts = facts
+                self.report.stages["shots"] += facts.shots_s
             case Result(value=Prepared() as window):
                 job.seen += 1
                 job.queued += 1
-                job.frames += len(window.rgba)
-                self._batch.append((job, window))
+                job.making.frames += len(window.rgba)
+                self.report.stages["decode"] += window.decode_s
+                self.report.stages["mask"] += window.mask_s
+                lanes.submit((job, replace(window, rgba=NO_PIXELS)), window.rgba)
             case Finished(error=error):
                 job.ended = True
-                job.error = error.reason if error else ""
+                job.making.error = error.reason if error else ""
                 if not job.queued:
                     self._finish(job)
 
-    def _encode(self, encoder: Encoder) -> None:
-        """Encode the windows that wait, and finish the videos that have all of theirs."""
-        if not self._batch:
-            return
-        vectors = encoder.encode_rgba([window.rgba for _, window in self._batch])  # [B,E]
-        for (job, window), vector in zip(self._batch, vectors, strict=True):
+    def _encoded(self, done: Iterable[tuple[tuple[Job, Prepared], NDArray[np.float32]]]) -> None:
+        """Note the vectors of windows, and finish the videos that have all of theirs."""
+        for (job, window), vector in done:
             job.queued -= 1
-            if not np.isfinite(vector).all():
-                job.unusable += 1
-                continue
-            job.moments.append(
-                Moment(window.start, window.end, vector, window.energy, window.share, window.moving)
-            )
-        jobs = {id(job): job for job, _ in self._batch}
-        self._batch = []
-        for job in jobs.values():
+            job.making.add(window, vector)
             if job.ended and not job.queued:
                 self._finish(job)
 
     def _finish(self, job: Job) -> None:
         """All there will ever be of this content is encoded: its rows can be written."""
-        del self._jobs[job.content], self._decoding[job.files[0].path]
-        self._decoded.add(job.content)
-        first = job.files[0]
-        if not job.moments and is_gone(first.path):
+        making, first = job.making, job.files[0]
+        del self._jobs[making.content], self._decoding[first.path]
+        self._decoded.add(making.content)
+        # what is half read of a file that went, or whose disk did, is no damaged file
+        if making.reason and whereabouts(first.path, self._mount(first)) != "here":
             self._vanished(first)
             for found in job.files[1:]:
                 self._unreadable(found, OSError(GONE))
             return
-        take = secrets.randbits(62) + 1 if job.moments else 0
-        state: State = "bad" if not job.moments else "partial" if job.reason else "ok"
-        video = Video(
-            path=first.key,
-            size=first.size,
-            mtime_ns=first.mtime_ns,
-            content=job.content,
-            take=take,
-            state=state,
-            reason=job.reason,
-            moments=len(job.moments),
-            lost=job.lost,
-            indexed=time.time(),
-        )
-        if job.facts:
-            facts = job.facts
-            video = replace(
-                video,
-                duration=facts.duration,
-                width=facts.width,
-                height=facts.height,
-                fps=facts.fps,
-                codec=facts.codec,
-            )
-            self.report.seconds += facts.duration
-        if take:
-            self._takes[take] = job.moments
-            self.report.moments += len(job.moments)
-        self.report.encoded += bool(take)
+        videos, moments = making.rows(job.files)
+        if moments:
+            self._keep(videos[0].take, moments)
+        self.report.moments += len(moments)
+        self.report.encoded += bool(moments)
+        self.report.seconds += videos[0].duration
         self.report.duplicates += len(job.files) - 1
-        for found in job.files:
-            self._settle(
-                found, replace(video, path=found.key, size=found.size, mtime_ns=found.mtime_ns)
-            )
+        for found, video in zip(job.files, videos, strict=True):
+            self._settle(found, video)
+
+    def _keep(self, take: int, moments: list[Moment]) -> None:
+        """They are to be written before the rows of their files."""
+        self._takes[take] = moments
 
     # --- writing and telling ---------------------------------------------------------------------
 
@@ -327,10 +344,12 @@ class Ingest:
         self._rows.append(video)
         self._known[video.path] = video
         if video.content:
-            self._by_content.setdefault(video.content, []).insert(0, video)
+            others = self._by_content.get(video.content, ())
+            self._by_content[video.content] = [video, *others]
         if video.state != "ok":
             failures = self.report.bad if video.state == "bad" else self.report.partial
             failures.append(Failure(found.path, video.reason))
+            log.warning(video.state, path=video.path, reason=video.reason)
         self._finish_file(found)
 
     def _finish_file(self, found: Found) -> None:
@@ -338,20 +357,27 @@ class Ingest:
         self._bytes_done += found.size
 
     def _commit(self) -> None:
+        began = time.monotonic()
         self._store.commit(self._takes, self._rows)
+        if self._rows:
+            moments = sum(map(len, self._takes.values()))
+            log.info("committed", files=len(self._rows), moments=moments)
         self._takes, self._rows = {}, []
         self._committed = time.monotonic()
+        self.report.stages["write"] += self._committed - began
 
     def _tell(self) -> None:
         if self._progress is None:
             return
         under_way = sum(
-            job.files[0].size * (job.seen - job.queued) / max(job.facts.windows, 1)
+            job.files[0].size * (job.seen - job.queued) / max(job.making.facts.windows, 1)
             for job in self._jobs.values()
-            if job.facts
+            if job.making.facts
         )
         seconds = sum(
-            moment.end - moment.start for job in self._jobs.values() for moment in job.moments
+            moment.end - moment.start
+            for job in self._jobs.values()
+            for moment in job.making.moments
         )
         self._progress(
             Progress(
@@ -380,15 +406,9 @@ def ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def is_gone(path: str) -> bool:
-    """Certainly not there; a folder that must not be looked into is no such certainty."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
+def _processor_time() -> float:
+    """Seconds that this process and its children that have ended have computed."""
+    return sum(os.times()[:4])
 
 
 def _as_folder(path: str) -> str:

@@ -1,33 +1,41 @@
 """A library: a folder of moments of one's own videos, found again by sentence."""
 
 # Paths are strings here: os loses none of their bytes.
-# ruff: noqa: PTH100, PTH111, PTH208
+# ruff: noqa: PTH100, PTH111
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
-from .errors import FingerprintMismatch, LibraryError, NoSuchPath, NotALibrary, told_clearly
-from .ingest import Ingest, is_gone
+from fdaclip.logs import Log
+from fdaclip.model.lanes import one_thread, processors
+
+from . import derived
+from .errors import LibraryError, NoSuchPath
 from .interrupt import Interrupted, Interrupts
-from .lock import writing
-from .names import from_key, to_key
+from .names import from_key, is_mounted, to_key, whereabouts
+from .place import Place, Remote
+from .reindex import Reindexed
 from .report import AddReport, Failure, Progress
-from .scan import scan
-from .search import Hit, Index
-from .stamp import FILE, SCHEMA, Stamp, read_stamp, write_stamp
-from .store import Store, Video
-from .verify import Problem, verify
+from .rows import Moments, Video
+from .searching import SearchableLibrary
+from .stamp import Stamp
+from .tables import tables_state
 
 if TYPE_CHECKING:
     from fdaclip.model import Encoder
 
-WINDOW = 8.0  # s, the length of a moment
+    from .remap import Remapped
+    from .verify import Problem
+
+log = Log(__name__)
 
 Paths = Iterable[str | os.PathLike[str]]
 
@@ -41,7 +49,9 @@ class Status:
         files: known, the bad and missing ones included. moments: searchable ones.
         hours: of video that can be searched.
         bytes: size of the library on disk.
+        recall: of an approximate search, at 10, as measured; None if all moments are compared.
         partial, bad: with their reasons. missing: paths.
+        offline: files by mount point, of the disks that are not mounted; they stay searchable.
     """
 
     folder: str
@@ -50,45 +60,41 @@ class Status:
     moments: int
     hours: float
     bytes: int
+    recall: float | None
     partial: list[Failure]
     bad: list[Failure]
     missing: list[str]
+    offline: dict[str, int]
 
 
-class Library:
+@dataclass(frozen=True)
+class Compacted:
+    """Bytes of the library's folder before and after."""
+
+    before: int
+    after: int
+
+
+class Library(SearchableLibrary):
     """Moments of videos with their vectors, in a folder.
 
     Args:
-        path: the folder, by custom ``NAME.fdaclip``.
+        path: the folder, by custom ``NAME.fdaclip``, or an address in object storage:
+            ``s3://BUCKET/NAME.fdaclip``.
         encoder: what turns clips and sentences into vectors. Needed to create a library; for one
             that exists it may be left out: it is then loaded, when it is needed, from where the
             library remembers it to be. Nothing is ever downloaded for it.
         model: the name or folder from which ``encoder`` can be loaded again; by default what the
             encoder itself says (its ``source``).
+        window: length of a moment, s, of a new library; by default 8. An older one keeps its own.
+        shots: in a new library, let moments begin and end at hard cuts; by default they do.
 
     Raises:
         NotALibrary: the folder holds something else, or there is none and no encoder.
-        FingerprintMismatch: the library was built with another encoder or other settings.
+        FingerprintMismatch: the library was built with another encoder, other settings, another
+            window, or with shots where none are asked for, or without.
+        ValueError: the window is no length.
     """
-
-    def __init__(
-        self, path: str | os.PathLike[str], encoder: Encoder | None = None, *, model: str = ""
-    ) -> None:
-        self.folder = Path(path).expanduser().absolute()
-        self._encoder = encoder
-        self._model = model or str(getattr(encoder, "source", "") or "")
-        self._store: Store | None = None
-        self._index: tuple[tuple[int, int], Index] | None = None
-        self._stamp = read_stamp(self.folder)
-        if self._stamp is None and encoder is None:
-            raise NotALibrary(
-                f"there is no library at {self.folder}",
-                "create it with: fdaclip index PATHS --library " + str(self.folder),
-            )
-        if encoder is not None and self._stamp is not None:
-            self._check(encoder, self._stamp)
-
-    # --- changing it -----------------------------------------------------------------------------
 
     def add(
         self,
@@ -97,6 +103,8 @@ class Library:
         retry: bool = False,
         processes: int | None = None,
         progress: Callable[[Progress], None] | None = None,
+        engine: Literal["local", "ray"] = "local",
+        address: str | None = None,
     ) -> AddReport:
         """Index files, folders and globs; only what is new or changed is decoded and encoded.
 
@@ -109,32 +117,51 @@ class Library:
             processes: workers that decode; by default one a processor, at most 16: those that are
                 ahead of the encoder wait, and where it is light they are what takes time.
             progress: called often, with how far it is.
+            engine: ``ray`` runs the same stages as a Ray Data pipeline; see docs/cluster.md.
+            address: of the Ray cluster; None for this machine alone, or for where Ray is running
+                in this process.
 
         Raises:
             NoSuchPath: a path does not exist. LibraryBusy: another process is writing.
             CannotWrite: the disk is full, or gone; what was written before is kept.
             Interrupted: a KeyboardInterrupt with the ``report`` of what was done.
         """
+        from .ingest import Ingest
+        from .scan import scan
+        from .wording import refresh_texts
+
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         known = [video.path for video in self._open().videos()] if self._stamp else []
         found = scan(given, known)
         self._create()
-        with writing(self.folder), Interrupts() as interrupts:
-            store = self._open()
+        with self._writing("indexing") as store, Interrupts() as interrupts:
             store.drop_orphans()
             before = store.version
-            run = Ingest(
+            count = processes or min(16, processors())
+            kind: Callable[..., Ingest] = Ingest
+            if engine == "ray":
+                from .engine_ray import RayIngest
+
+                kind = partial(RayIngest, stamp=self.stamp, place=self.folder, address=address)
+            run = kind(
                 store,
                 self.encoder,
                 window=self.stamp.window,
-                processes=processes or min(16, processors()),
+                shots=self.stamp.shots,
+                processes=count,
+                lanes=processors(),
                 retry=retry,
                 progress=progress,
                 interrupts=interrupts,
             )
             report = run.run(found)
+            if not report.interrupted:
+                refresh_texts(store, found.files, report, interrupts, processes=count)
+                report.interrupted = interrupts.asked
             if store.version != before and not report.interrupted:
                 store.compact()
+            if not report.interrupted:
+                self._prepare_search(report.moments)
         if report.interrupted:
             raise Interrupted(report)
         return report
@@ -151,8 +178,7 @@ class Library:
             NoSuchPath: the library knows no such file or folder; nothing was removed.
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        with writing(self.folder):
-            store = self._open()
+        with self._writing("removing") as store:
             videos = store.videos()
             doomed = {video.path for video in videos if missing and _missing(video)}
             for path in given:
@@ -172,160 +198,176 @@ class Library:
                 store.forget(sorted(doomed))
                 store.drop_orphans()
                 store.compact()
+                self._prepare_search()
         return len(doomed)
 
-    # --- asking it -------------------------------------------------------------------------------
+    def remap(
+        self, old: str | os.PathLike[str], new: str | os.PathLike[str], *, dry_run: bool = False
+    ) -> Remapped:
+        """Say that what is known below the folder ``old`` (or the file) is below ``new`` now.
 
-    def search(self, sentence: str, limit: int = 10) -> list[Hit]:
-        """The ``limit`` moments that fit the sentence best, best first.
+        Nothing is encoded again, and it is one commit. See ``fdaclip.library.remap``.
 
-        Exact: every moment of every file that is present is compared. Works while another process
-        adds to the library.
+        Args:
+            dry_run: only tell what would become of the files.
+
+        Raises:
+            NoSuchPath: the library knows nothing below ``old``.
+            LibraryError: two files would get one path, or the folder was not moved.
         """
-        if not sentence.strip():
-            raise LibraryError("the sentence is empty", "say what should be seen")
-        store = self._open()
-        version = store.version
-        if self._index is None or self._index[0] != version:
-            self._index = (version, Index(*store.snapshot()))
-        return self._index[1].rank(self.encoder().encode_texts([sentence])[0], limit)
+        from .remap import remap
+
+        if dry_run:
+            return remap(self._open(), os.fspath(old), os.fspath(new), dry_run=True)
+        with self._writing("remapping") as store:
+            done = remap(store, os.fspath(old), os.fspath(new))
+            self._prepare_search()
+        return done
+
+    def reindex(
+        self,
+        encoder: Encoder,
+        *,
+        model: str = "",
+        window: float | None = None,
+        shots: bool | None = None,
+        leave_offline: bool = False,
+        processes: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Reindexed:
+        """Index all that it knows anew, with another model or window, and take its place.
+
+        The new library grows beside this one, which can be searched and added to meanwhile. When
+        it is complete they are swapped; the old one is kept under another name. Stopped or killed
+        at any time it goes on from there when it is called again. See ``fdaclip.library.reindex``.
+
+        Args:
+            encoder, model: as of a new library.
+            window, shots: of its moments, see `Library`; by default as they are.
+            leave_offline: go on without the files whose disks are not mounted.
+            processes, progress: as of `add`.
+
+        Raises:
+            LibraryError: files are offline, or it is being indexed anew with other settings.
+            LibraryBusy, CannotWrite, Interrupted: as of `add`.
+        """
+        from .reindex import reindex
+
+        if isinstance(self.folder, Remote):
+            raise LibraryError(
+                f"{self.folder} cannot be swapped for another: object storage renames nothing",
+                "index into another --library there; delete the old one when it is complete",
+            )
+        done = reindex(
+            self.folder,
+            encoder,
+            model=model,
+            window=window,
+            shots=shots,
+            leave_offline=leave_offline,
+            processes=processes,
+            progress=progress,
+        )
+        self._encoder, self._model = encoder, model or self._model
+        self._window, self._shots = window, shots
+        self._notice_a_swap()
+        return done
+
+    def compact(self) -> Compacted:
+        """Merge what many commits wrote, and drop what no reader can still be using.
+
+        `add` and `remove` do it too, but keep the last hour for readers; this keeps ten minutes,
+        and drops besides what killed processes left unfinished.
+        """
+        before = size_of(self.folder)
+        with self._writing("compacting") as store:
+            store.drop_orphans()
+            store.compact(kept=timedelta(minutes=10), unfinished=True)
+            self._prepare_search()
+        after = size_of(self.folder)
+        log.info("compacted", folder=self.folder, before=before, after=after)
+        return Compacted(before, after)
 
     def status(self) -> Status:
         """Counts, sizes, and the files that are bad, partial or missing."""
         videos = self._open().videos()
         present = [video for video in videos if video.present]
         takes = {video.take: video for video in present if video.take}.values()
+        contents = derived.read(self.folder)
         return Status(
             folder=str(self.folder),
             stamp=self.stamp,
             files=len(videos),
             moments=sum(video.moments for video in takes),
             hours=sum(video.duration for video in takes) / 3600,
-            bytes=sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file()),
+            bytes=size_of(self.folder),
+            recall=self._recall(contents),
             partial=_failures(present, "partial"),
             bad=_failures(present, "bad"),
             missing=sorted(from_key(video.path) for video in videos if not video.present),
+            offline={
+                from_key(mount): count
+                for mount, count in sorted(Counter(video.mount for video in present).items())
+                if not is_mounted(mount)
+            },
         )
+
+    def videos(self) -> list[Video]:
+        """Every file that is known, the bad and missing ones included, as the tables have it."""
+        return self._open().videos()
+
+    def moments_of(self, take: int) -> Moments:
+        """The moments of a content (``Hit.take``, ``Video.take``), in order of time; maybe none."""
+        return self._current().windows(take)
+
+    @property
+    def state(self) -> str | None:
+        """Equal as long as nobody has written to the tables."""
+        return tables_state(self.folder)
+
+    @property
+    def loaded(self) -> bool:
+        """Is the whole model in memory?"""
+        return self._encoder is not None
+
+    def warm(self) -> None:
+        """Load now what a new sentence needs; the first one would wait for it.
+
+        Raises:
+            LibraryError: the model is not at hand.
+        """
+        with one_thread():
+            (self._encoder or self._text_encoder or self._load_for_text()).encode_texts(["warm"])
+        self._current()
+
+    def another(self) -> Library:
+        """The same library opened once more, for another thread: one is for one thread at a time.
+
+        They share the model if it is loaded.
+        """
+        return Library(self.folder, self._encoder, model=self._model)
 
     def verify(self, *, repair: bool = False) -> list[Problem]:
         """What is wrong with it; see ``fdaclip.library.verify``."""
+        from .verify import verify
+
         if not repair:
-            return verify(self._open(), self.stamp, repair=False)
-        with writing(self.folder):
-            return verify(self._open(), self.stamp, repair=True)
-
-    @property
-    def stamp(self) -> Stamp:
-        """What it was built with.
-
-        Raises:
-            NotALibrary: nothing was added yet, so there is no library on disk.
-        """
-        if self._stamp is None:
-            raise NotALibrary(f"there is no library at {self.folder} yet", "add videos first")
-        return self._stamp
-
-    def encoder(self) -> Encoder:
-        """The encoder, loaded now if it has not been, and checked against the stamp."""
-        if self._encoder is None:
-            from fdaclip.model import ModelNotFound, load_encoder
-            from fdaclip.motion import MotionConfig
-            from fdaclip.video import Sampling
-
-            stamp = self.stamp
-            if not stamp.model:
-                raise LibraryError(
-                    f"the library {self.folder} does not know where its model is",
-                    "give it: --model FOLDER, or Library(path, encoder, model=FOLDER)",
-                )
-            try:
-                encoder = load_encoder(
-                    stamp.model,
-                    sampling=Sampling(**stamp.sampling),
-                    motion=MotionConfig(**stamp.motion),
-                )
-            except ModelNotFound as error:
-                raise LibraryError(
-                    f"the library's model is not at hand: {str(error).split('; hint:')[0]}",
-                    "--model FOLDER tells where it is now; index --download fetches it",
-                ) from error
-            self._check(encoder, self.stamp)
-            self._encoder = encoder
-        return self._encoder
-
-    # --- opening it ------------------------------------------------------------------------------
-
-    def _create(self) -> None:
-        """Make the folder, its tables, and last its stamp, if there is none."""
-        if self._stamp is not None:
-            return
-        assert self._encoder is not None  # the constructor refused
-        foreign = _foreign(self.folder)
-        if foreign:
-            raise NotALibrary(
-                f"{self.folder} is no library and not empty: it holds {foreign}",
-                "name another folder with --library",
-            )
-        with told_clearly(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with writing(self.folder):
-            self._stamp = read_stamp(self.folder)  # another process may have been faster
-            if self._stamp is None:
-                Store.create(self.folder, self._encoder.embedding_size)
-                self._stamp = self._new_stamp(self._encoder)
-                write_stamp(self.folder, self._stamp)
-        self._check(self._encoder, self._stamp)
-
-    def _new_stamp(self, encoder: Encoder) -> Stamp:
-        return Stamp(
-            schema=SCHEMA,
-            fingerprint=encoder.fingerprint,
-            embedding_size=encoder.embedding_size,
-            model=self._model,
-            sampling=asdict(encoder.sampling),
-            motion=asdict(encoder.motion),
-            window=WINDOW,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-
-    def _check(self, encoder: Encoder, stamp: Stamp) -> None:
-        """Refuse an encoder whose vectors don't belong here; remember where a right one is now."""
-        new = self._new_stamp(encoder)
-        differ = [
-            f"{name} {getattr(stamp, name)!r} is now {getattr(new, name)!r}"
-            for name in ("fingerprint", "embedding_size", "sampling", "motion")
-            if getattr(stamp, name) != getattr(new, name)
-        ]
-        if differ:
-            model = self._model or stamp.model
-            beside = self.folder.with_name(self.folder.stem + "-new" + self.folder.suffix)
-            raise FingerprintMismatch(
-                f"the library {self.folder} was built with another model: {'; '.join(differ)}",
-                f"index anew beside it: fdaclip index PATHS --library {beside} --model {model}",
-            )
-        if self._model and self._model != stamp.model and self._encoder is not None:
-            self._stamp = replace(stamp, model=self._model)
-            if os.access(self.folder, os.W_OK):
-                write_stamp(self.folder, self._stamp)
-
-    def _open(self) -> Store:
-        if self._store is None:
-            self.stamp  # noqa: B018 (raises if there is no library)
-            try:
-                self._store = Store(self.folder)
-            except (ValueError, RuntimeError, OSError) as error:
-                raise NotALibrary(
-                    f"the tables of {self.folder} cannot be opened: {str(error).splitlines()[0]}",
-                    "restore the folder from a backup, or delete it and index again",
-                ) from error
-        return self._store
+            return verify(self.folder, self._open(), self.stamp, repair=False)
+        with self._writing("repairing") as store:
+            problems = verify(self.folder, store, self.stamp, repair=True)
+            self._prepare_search()
+            return problems
 
 
-def processors() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def size_of(folder: Place) -> int:
+    """Bytes of the files there, also while others write to it."""
+    if isinstance(folder, Remote):
+        return folder.size()
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # it went meanwhile
+            total += file.stat().st_size if file.is_file() else 0
+    return total
 
 
 def _failures(videos: Iterable[Video], state: str) -> list[Failure]:
@@ -334,16 +376,4 @@ def _failures(videos: Iterable[Video], state: str) -> list[Failure]:
 
 
 def _missing(video: Video) -> bool:
-    return not video.present or is_gone(from_key(video.path))
-
-
-def _foreign(folder: Path) -> str:
-    """The name of something in the folder that no unfinished library would have left there."""
-    ours = {"videos.lance", "moments.lance", "lock", FILE + ".new"}
-    try:
-        names = sorted(set(os.listdir(folder)) - ours)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return f"nothing that can be read ({error.strerror})"
-    return names[0] if names else ""
+    return not video.present or whereabouts(from_key(video.path), video.mount) == "gone"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+STAGES = ("shots", "decode", "mask", "encode", "write")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -26,9 +28,16 @@ class AddReport:
         encoded: decoded and encoded in this run.
         partial: of those, the ones that lost frames. bad: files of which nothing could be indexed.
         known_bad: unchanged files that were bad when last tried.
-        missing: known files that are gone.
+        missing: known files that are gone. offline: known files on disks that are not mounted; they
+            stay searchable.
         moments: written. seconds: of video encoded. elapsed: s.
+        texts: videos whose captions or subtitles were read. cues: that were found in them.
+        broken: cues that could not be understood. unread: captions files that could not be read.
         interrupted: was stopped before the end; the next run does the rest.
+        stages: s that the work took by stage: "shots" (looking for cuts), "decode", "mask" (with
+            resizing and thumbnails) and "encode" in processor time (encoding on a GPU in time),
+            "write" in time.
+        utilisation: share of the processors' time that was used; 0 if nothing was decoded.
     """
 
     found: int = 0
@@ -41,10 +50,17 @@ class AddReport:
     bad: list[Failure] = field(default_factory=list)
     known_bad: int = 0
     missing: int = 0
+    offline: int = 0
     moments: int = 0
     seconds: float = 0.0
     elapsed: float = 0.0
+    texts: int = 0
+    cues: int = 0
+    broken: int = 0
+    unread: list[Failure] = field(default_factory=list)
     interrupted: bool = False
+    stages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    utilisation: float = 0.0
 
 
 @dataclass(frozen=True)

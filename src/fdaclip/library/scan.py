@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from fdaclip.video.extensions import EXTENSIONS
 
 from .errors import NoSuchPath
-from .names import to_key
+from .names import mount_of, to_key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file that is there: its path as Python gives it, and what ``stat`` says."""
 
@@ -29,6 +29,11 @@ class Found:
     @property
     def key(self) -> str:
         return to_key(self.path)
+
+    @property
+    def mount(self) -> str:
+        """Key of the mount point it lies on now."""
+        return mount_of(self.path)
 
 
 @dataclass
@@ -119,22 +124,29 @@ def _walk(root: str, seen: dict[str, Found], failures: list[tuple[str, str]]) ->
         for entry in inside:
             if entry.name.startswith("."):
                 continue
-            if os.path.isdir(entry.path):
+            if _is_folder(entry):
                 (linked if entry.is_symlink() else folders).append(entry.path)
             elif _looks_like_video(entry):
                 _take(entry.path, seen, failures)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Or a link to one; what is no link is told without asking the file system again."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+
+
 def _looks_like_video(entry: os.DirEntry[str]) -> bool:
     extension = os.path.splitext(entry.name)[1].lower()
-    if extension == ".ts" and os.path.isfile(entry.path):  # MPEG transport streams, not TypeScript
+    if extension not in EXTENSIONS:
+        return False
+    is_file = os.path.isfile(entry.path) if entry.is_symlink() else entry.is_file()
+    if extension == ".ts" and is_file:  # MPEG transport streams, not TypeScript
         try:
             with open(entry.path, "rb") as file:
                 return file.read(1) == b"G"
         except OSError:
             return True  # an unreadable file is reported, not passed over
-    links_to_nothing = not os.path.exists(entry.path)
-    return extension in EXTENSIONS and (os.path.isfile(entry.path) or links_to_nothing)
+    return is_file or not os.path.exists(entry.path)  # of a link to nothing the reader hears
 
 
 def _why(error: OSError) -> str:
