@@ -1,0 +1,1 @@
+"""What a library needs to be asked over HTTP: the door, the desk, files in ranges."""

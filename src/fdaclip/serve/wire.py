@@ -1,0 +1,308 @@
+"""What goes over the wire, as pydantic models: the routes write it, the client reads it.
+
+Times and lengths are in seconds, dates are Unix time in seconds, addresses begin at the server's
+root. A path is for people to read: bytes in it that are not UTF-8 appear as ``\\xNN``. What a file
+or a moment is asked for by is its id.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Match = Literal["strong", "likely", "weak", ""]
+State = Literal["ok", "partial", "bad", "missing"]
+
+
+class Wire(BaseModel):
+    """Anything that is sent."""
+
+    model_config = ConfigDict(ser_json_inf_nan="null")
+
+
+class Told(Wire):
+    """What went wrong: a word for programs, a line for people, and what to do."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class Error(Wire):
+    """The one form that every error has."""
+
+    error: Told
+
+
+class Health(Wire):
+    """Is the server up?"""
+
+    status: Literal["ok", "draining"]
+    version: str
+    moments: int
+    indexing: bool
+
+
+class Folder(Wire):
+    """A folder with files of the library right in it."""
+
+    path: str
+    files: int
+
+
+class Fault(Wire):
+    """A file that could not be indexed, or not all of it; ``video`` is its id."""
+
+    video: str | None
+    path: str
+    reason: str
+
+
+class Offline(Wire):
+    """A disk that is not there, and how many of the library's files it holds."""
+
+    mount: str
+    files: int
+
+
+class LibraryFacts(Wire):
+    """What a library holds, and what may be done with it.
+
+    Attributes:
+        recall: of an approximate search, at 10, as measured; null if all moments are compared.
+        searchable_text: are there captions or subtitles that are searched as well?
+        picture_queries: can it be asked with pictures and clips?
+        folders: those with the most files first, 500 at most.
+    """
+
+    name: str
+    folder: str
+    model: str
+    created: str
+    files: int
+    moments: int
+    hours: float
+    bytes: int
+    recall: float | None
+    read_only: bool
+    searchable_text: bool
+    picture_queries: bool
+    folders: list[Folder]
+    bad: list[Fault]
+    partial: list[Fault]
+    missing: list[str]
+    offline: list[Offline]
+
+
+class Stretch(Wire):
+    """Another moment that looks the same."""
+
+    video: str
+    path: str
+    start: float
+    end: float
+
+
+class Other(Wire):
+    """Another moment of the same video that fits."""
+
+    id: str
+    start: float
+    end: float
+    score: float
+    match: Match
+
+
+class Hit(Wire):
+    """A moment.
+
+    Attributes:
+        score: cosine of query and moment. confidence, match: how sure it is that it is meant.
+        motion: mean energy of what moves, 0 to 1. share: of the picture that moves. moving: of its
+            frames with motion.
+        also: other files with the same content. alike: moments that look the same.
+        text: words that go with it and matched; text_start, text_end: when they are said.
+        duration, width, height, when: of its video.
+    """
+
+    id: str
+    video: str
+    name: str
+    folder: str
+    path: str
+    start: float
+    end: float
+    score: float
+    confidence: float | None
+    match: Match
+    motion: float
+    share: float
+    moving: float
+    also: list[str]
+    alike: list[Stretch]
+    others: list[Other]
+    offline: bool
+    text: str
+    text_start: float | None
+    text_end: float | None
+    thumbnail: str
+    media: str
+    clip: str
+    duration: float
+    width: int
+    height: int
+    when: float
+
+
+class Found(Wire):
+    """The answer to a search.
+
+    Attributes:
+        nothing: true if no hit is more than chance would find; null if that is not known.
+        next: what to give as ``after`` for the hits that follow; null if there are none.
+        searched: moments in the library.
+    """
+
+    query: str
+    nothing: bool | None
+    took_ms: float
+    hits: list[Hit]
+    next: str | None
+    searched: int
+
+
+class Video(Wire):
+    """A file of the library.
+
+    Attributes:
+        state: "ok", "partial" (some frames are lost), "bad" (nothing could be indexed), "missing".
+        when: it was filmed, or last changed. indexed: when that was done.
+        thumbnail: null if it has no moments.
+    """
+
+    id: str
+    name: str
+    folder: str
+    path: str
+    state: State
+    reason: str
+    duration: float
+    width: int
+    height: int
+    fps: float
+    codec: str
+    audio: bool
+    moments: int
+    bytes: int
+    when: float
+    indexed: float
+    offline: bool
+    thumbnail: str | None
+    media: str
+
+
+class Videos(Wire):
+    """Some of the files, in order of path."""
+
+    videos: list[Video]
+    next: str | None
+
+
+class WhyFrame(Wire):
+    """A frame of a moment; the addresses of its pictures.
+
+    Attributes:
+        kind: "moving", "still" or "cut"; only a moving one has a mask that hides anything.
+    """
+
+    time: float
+    kind: str
+    frame: str
+    mask: str
+    relevance: str
+    relevance_without_mask: str
+
+
+class Why(Wire):
+    """Why a moment matched.
+
+    Attributes:
+        score: cosine of what was asked and the moment's best window. score_without_mask: had the
+            model been told to look at everything.
+        method: how relevance was found.
+    """
+
+    score: float
+    score_without_mask: float
+    method: Literal["gradients", "occlusion"]
+    frames: list[WhyFrame]
+
+
+class TimelineMoment(Wire):
+    """A moment in its video; ``similarity`` is null if nothing is asked."""
+
+    id: str
+    start: float
+    end: float
+    similarity: float | None
+    match: Match
+    motion: float
+    share: float
+    shot: int
+
+
+class Timeline(Wire):
+    """The moments of a video, in order."""
+
+    duration: float
+    moments: list[TimelineMoment]
+
+
+class MaskFrame(Wire):
+    """What moves in a frame; its pictures are data addresses.
+
+    Attributes:
+        kind: "moving", "still" or "cut". share, energy: see docs/masks.md.
+        compensated: was a motion of the camera taken out?
+        difference: null where the decoder's motion vectors serve instead of differences.
+    """
+
+    time: float
+    kind: str
+    share: float
+    energy: float
+    compensated: bool
+    frame: str
+    mask: str
+    difference: str | None
+
+
+class Masks(Wire):
+    """What moves in a stretch of video."""
+
+    frames: list[MaskFrame]
+    took_ms: float
+
+
+class Setting(Wire):
+    """A setting of masks, for a control: a number, yes or no, or one of some words."""
+
+    name: str
+    label: str
+    kind: Literal["number", "integer", "boolean", "choice"]
+    min: float | None
+    max: float | None
+    step: float | None
+    choices: list[str]
+    default: float | bool | str
+    help: str
+
+
+class Report(Wire):
+    """A report of an evaluation; ``changed`` is Unix time, s."""
+
+    name: str
+    url: str
+    title: str
+    changed: float
