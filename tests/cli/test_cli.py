@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -303,9 +304,9 @@ def test_a_page_that_cannot_be_written_is_one_line(
     built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "none" / "hits.html"
-    assert run(["search", "x", "--library", str(built[0]), "--page", str(page)]) == 1
+    assert run(["search", "x", "--library", str(built[0]), "--page", str(page)]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and re.fullmatch(r"error: no such file or directory: .*\n", err), err
+    assert out == "" and re.fullmatch(r"error: .*there is no folder .*/none'; hint: .*\n", err), err
 
 
 def test_status_and_verify(built: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -332,7 +333,30 @@ def test_another_model_is_refused(
     arguments = ["index", str(folder), "--library", str(place), "--model", str(tmp_path / "other")]
     assert run(arguments) == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "was built with another model" in error and "hint: index anew beside it: " in error
+    assert "was built with another model" in error and "fdaclip index --reindex --model" in error
+
+
+def test_a_new_library_may_be_guided_pruned_and_anchored_and_stays_so(
+    built: tuple[Path, Path], tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = built
+    place = tmp_path / "ways.fdaclip"
+    index = ["index", str(folder / "0.mp4"), "--library", str(place)]
+    ways = ["--keep", "0.5", "--attention", "0.1", "--anchored", "--window", "3"]
+    assert run([*index, "--model", str(model), *ways]) == 0
+    capsys.readouterr()
+    assert run([*index, *ways]) == 0 and "1 unchanged" in capsys.readouterr().out
+    for other in (["--keep", "0.25"], ["--attention", "1"], ["--exact-frames"], ["--window", "8"]):
+        assert run([*index, *other]) == 1
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ") and other[0] in error and "hint: " in error
+    # in a new process nothing but the folder tells how its vectors are made
+    assert call("index", folder / "1.mp4", "--library", place).returncode == 0
+    found = call("search", "never asked before", "--library", place, "--json")
+    assert {Path(hit["path"]).name for hit in json.loads(found.stdout)} == {"0.mp4", "1.mp4"}
+    stamp = json.loads((place / "library.json").read_text())
+    assert stamp["prune"]["keep"] == 0.5 and stamp["attention"]["floor"] == 0.1
+    assert stamp["sampling"]["anchored"] is True and stamp["window"] == 3
 
 
 def test_a_model_that_is_gone_is_told(
@@ -343,7 +367,7 @@ def test_a_model_that_is_gone_is_told(
     shutil.copytree(place, copy)
     stamp = json.loads((copy / "library.json").read_text())
     (copy / "library.json").write_text(json.dumps(stamp | {"model": str(tmp_path / "gone")}))
-    assert run(["search", "x", "--library", str(copy)]) == 1
+    assert run(["search", "never asked", "--library", str(copy)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and "--model" in error and error.count("\n") == 1
     shutil.copytree(model, moved)
@@ -415,3 +439,35 @@ def test_the_starter_indexes_and_searches_without_a_hub(
     done = call("search", "a red ball", "--library", place, "--json")
     assert done.returncode == 0, done.stderr
     assert [Path(hit["path"]).name for hit in json.loads(done.stdout)] == ["0.mp4"]
+
+
+def test_a_pruned_export_indexes_and_another_share_is_told_in_words(
+    model: Path, built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = built
+    place = tmp_path / "export"
+    assert run(["models", "export", str(model), str(place), "--keep", "0.5"]) == 0
+    index = ["index", str(folder / "0.mp4"), "--model", str(place), "--library"]
+    assert run([*index, str(tmp_path / "a.fdaclip")]) == 0
+    stamp = json.loads((tmp_path / "a.fdaclip" / "library.json").read_text())
+    assert stamp["prune"]["keep"] == 0.5
+    capsys.readouterr()
+    assert run([*index, str(tmp_path / "b.fdaclip"), "--keep", "0.25"]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "keep 0.5" in error and "keep 0.25" in error and "Prune(" not in error
+
+
+def test_a_weight_of_nothing_is_wrong_usage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["search", "x", "--weight", "image=2", "--library", str(tmp_path)]) == 2
+    assert "--weight image=… weighs nothing" in capfd.readouterr().err
+
+
+def test_a_name_that_matched_is_not_told_as_a_saying() -> None:
+    from fdaclip.cli.search import below
+    from fdaclip.library import Hit
+
+    named = Hit("/a/dog.mp4", 0, 1, 0.5, 0, 0, 0, text="dog.mp4")
+    assert below(named) == ["found by its name"]
+    assert below(replace(named, text="a dog", text_span=(0, 1))) == ["says “a dog”"]

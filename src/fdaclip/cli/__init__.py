@@ -19,8 +19,13 @@ VERBS = {
     "demo": "Train, index and search generated videos: the whole job, nothing to download.",
     "index": "Add videos to a library, or update it.",
     "search": "Find moments by a sentence.",
+    "serve": "Open a library as a page in the browser, and as an API for programs.",
+    "export": "Cut moments out of their videos, or list them for an editor.",
+    "mcp": "Let an assistant search a library (MCP).",
     "status": "Show what a library holds, and which files are bad.",
     "remove": "Forget files; the videos themselves stay.",
+    "remap": "Say that a folder was moved; nothing is indexed again.",
+    "compact": "Make a library as small as it can be.",
     "verify": "Check that a library is sound, and repair it.",
     "data": "Look at text-video data sets, check their videos, cache their frames.",
     "mask": "Write what moves in a video as an overlay video and a picture strip.",
@@ -58,11 +63,28 @@ class LazyGroup(click.Group):
     "2 wrong usage, 3 done but some files were bad, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="fdaclip", message="%(prog)s %(version)s")
+@click.option(
+    "--log",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Append what happens to a file, as JSON lines. FDACLIP_LOG says from which level on "
+    "(debug, info, warning, error; default info); without --log it writes to stderr.",
+)
 @click.pass_context
-def group(ctx: click.Context) -> None:
+def group(ctx: click.Context, log: str | None) -> None:
     """Find moments in your own videos by a sentence, guided by what moves."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
+    level = os.environ.get("FDACLIP_LOG", "")
+    if log is not None or level:
+        from pathlib import Path
+
+        from fdaclip.logs import LEVELS, listen, unlisten
+
+        if level and level not in LEVELS:
+            raise click.UsageError(f"FDACLIP_LOG is {level!r}, not one of {', '.join(LEVELS)}")
+        handler = listen(level or "info", None if log is None else Path(log))
+        ctx.call_on_close(lambda: unlisten(handler))
 
 
 def run(arguments: list[str]) -> int:

@@ -8,25 +8,41 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .output import ERROR, OK, json_option, library_option, print_json, printable, size
+
+if TYPE_CHECKING:
+    from fdaclip.library.place import Place
 
 PACKAGES = (
     "av",
     "numpy",
     "opencv-python-headless",
     "pillow",
-    "torch",
-    "transformers",
     "tokenizers",
+    "lancedb",
+    "pyarrow",
+    "click",
+    "rich",
 )
-STORES = ("tokenizers", "safetensors", "lancedb", "pyarrow", "click", "rich", "peft")
+OPTIONAL = {  # with the extra that brings it
+    "torch": "torch",
+    "transformers": "torch",
+    "safetensors": "torch",
+    "peft": "lora",
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "onnx": "onnx",
+    "onnxscript": "export",
+    "nncf": "export-openvino",
+}
+RUNTIMES = ("torch", "onnxruntime", "openvino")
 DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mjpeg", "gif")
-OPTIONAL = ("peft",)
 
 
 @dataclass(frozen=True)
@@ -42,10 +58,11 @@ class Check:
 @click.command(short_help="Say what is installed, what works, and what is missing.")
 @library_option
 @json_option
-def command(library: Path, as_json: bool) -> int:
+def command(library: Place, as_json: bool) -> int:
     """Say what is installed, which decoders and devices work, and which models are at hand.
 
-    Nothing is downloaded. Exit code 0 if videos can be decoded and models run here, else 1.
+    Measures, in a few seconds, which runtime and precision encode fastest here; --runtime auto goes
+    by it. Nothing is downloaded. Exit code 0 if videos can be decoded and models run here, else 1.
     """
     checks = [
         attempt("python", python),
@@ -53,6 +70,7 @@ def command(library: Path, as_json: bool) -> int:
         attempt("decoders", decoders),
         attempt("video self-test", film_and_read_back),
         attempt("devices", devices),
+        attempt("speed", speed),
         attempt("models", models),
         attempt("library", lambda: library_state(library)),
     ]
@@ -84,14 +102,20 @@ def python() -> Check:
 
 def packages() -> Check:
     versions = {}
-    for name in PACKAGES + STORES:
+    missing = []
+    for name in (*PACKAGES, *OPTIONAL):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
-            versions[name] = "not installed" + (" (optional)" if name in OPTIONAL else "")
-    missing = [name for name, found in versions.items() if found == "not installed"]
+            extra = OPTIONAL.get(name)
+            versions[name] = f"not here; pip install 'fdaclip[{extra}]'" if extra else "missing"
+            if not extra:
+                missing.append(name)
     if missing:
         return Check("packages", False, f"missing: {', '.join(missing)}", versions)
+    if not any(find_spec(name) for name in RUNTIMES):
+        found = "nothing here runs a model; pip install 'fdaclip[onnx]' or 'fdaclip[torch]'"
+        return Check("packages", False, found, versions)
     return Check("packages", True, "all that are needed are installed", versions)
 
 
@@ -137,11 +161,13 @@ def film_and_read_back() -> Check:
 
 
 def devices() -> Check:
-    import torch
-
-    from fdaclip.library.library import processors
+    from fdaclip.model.lanes import processors
 
     found = f"{processors()} processors"
+    if not find_spec("torch"):
+        return Check("devices", True, f"{found}; GPUs are not looked for without torch")
+    import torch
+
     details: dict[str, Any] = {"torch threads": torch.get_num_threads()}
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -152,10 +178,34 @@ def devices() -> Check:
     return Check("devices", True, found + (", a GPU" if gpu else ", no GPU"), details)
 
 
+def speed() -> Check:
+    """Frames a second of ViT-B/32's layers on one thread, by what could run them."""
+    from fdaclip.model.runtimes.speeds import DEPTH, FRAMES, LAYERS, measured
+
+    speeds = measured(again=True)
+    if not speeds:
+        return Check("speed", True, "not measured: no runtime is installed that can be timed")
+    best = speeds[0]
+    details = {
+        f"{one.runtime} {one.precision}": f"{one.frames_per_second:.1f} frames/s a thread"
+        for one in speeds
+    }
+    found = f"{best.runtime} in {best.precision} is fastest here"
+    exact = next((one for one in speeds if one.precision == "fp32"), None)
+    if exact and exact != best:
+        ratio = best.frames_per_second / exact.frames_per_second
+        found += f", {ratio:.1f} times the best in fp32 ({exact.runtime})"
+    details["measured on"] = f"{LAYERS} of {DEPTH} layers of ViT-B/32, {FRAMES} frames a pass"
+    if not find_spec("onnx"):
+        details["onnx"] = "not measured; pip install 'fdaclip[onnx]'"
+    return Check("speed", True, found, details)
+
+
 def models() -> Check:
     import huggingface_hub.constants
 
     from fdaclip.model import ZOO, at_hand
+    from fdaclip.model.runtimes.folder import cache
     from fdaclip.model.starter import DOWNLOAD_BYTES, INSTALL, missing_packages
 
     missing = missing_packages()
@@ -165,30 +215,26 @@ def models() -> Check:
         if missing
         else "installed; needs no hub",
     }
-    ready = 0
-    for backbone in ZOO:
-        folder = at_hand(backbone.name)
-        ready += folder is not None
-        details[backbone.name] = (
-            f"at hand in {folder}"
-            if folder
-            else f"not here; --download fetches {size(backbone.download_bytes)} from "
-            f"{huggingface_hub.constants.ENDPOINT}/{backbone.hub_id} (licence: {backbone.licence})"
-        )
-    found = f"{ready} of {len(ZOO)} known ones at hand"
+    here = {backbone.name: folder for backbone in ZOO if (folder := at_hand(backbone.name))}
+    details |= {name: f"at hand in {folder}" for name, folder in here.items()}
+    exports = sorted((cache() / "exports").glob("*/export.json"))
+    details["exports"] = f"{len(exports)} in {cache() / 'exports'}"
+    ready = len(here)
+    found = f"{ready} of {len(ZOO)} known ones at hand; fdaclip models list shows them"
     if not ready:
         found += "; the starter needs none" if not missing else "; fdaclip demo needs none"
     return Check("models", True, found, details)
 
 
-def library_state(folder: Path) -> Check:
+def library_state(folder: Place) -> Check:
     from fdaclip.library import Library
     from fdaclip.library.stamp import read_stamp
 
     folder = folder.expanduser()
     if read_stamp(folder) is None:
-        return Check("library", True, f"none yet at {printable(folder)}")
+        return Check("library", True, f"none yet at {printable(str(folder))}")
     status = Library(folder).status()
-    writable = "" if os.access(folder, os.W_OK) else ", read only"
-    found = f"{printable(folder)}: {status.files} files, {status.moments} moments{writable}"
+    shut = isinstance(folder, Path) and not os.access(folder, os.W_OK)
+    writable = ", read only" if shut else ""
+    found = f"{printable(str(folder))}: {status.files} files, {status.moments} moments{writable}"
     return Check("library", True, found)

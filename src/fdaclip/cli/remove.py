@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .output import json_option, library_option, print_json
+
+if TYPE_CHECKING:
+    from fdaclip.library.place import Place
 
 
 @click.command(short_help="Forget files; the videos themselves stay.")
@@ -14,7 +17,7 @@ from .output import json_option, library_option, print_json
 @library_option
 @click.option("--missing", is_flag=True, help="Forget the files that are gone.")
 @json_option
-def command(paths: tuple[str, ...], library: Path, missing: bool, as_json: bool) -> None:
+def command(paths: tuple[str, ...], library: Place, missing: bool, as_json: bool) -> None:
     """Forget files, or everything below folders. The videos themselves are not touched."""
     from fdaclip.library import Library
 

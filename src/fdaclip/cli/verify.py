@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .output import ERROR, OK, json_option, library_option, print_json, printable, say
+
+if TYPE_CHECKING:
+    from fdaclip.library.place import Place
 
 
 @click.command(short_help="Check that a library is sound, and repair it.")
@@ -18,7 +21,7 @@ from .output import ERROR, OK, json_option, library_option, print_json, printabl
     "mark missing files.",
 )
 @json_option
-def command(library: Path, repair: bool, as_json: bool) -> int:
+def command(library: Place, repair: bool, as_json: bool) -> int:
     """Check tables against each other, every vector, and every file on disk.
 
     Exit code 1 if the library is damaged and not repaired; files that came, went or changed are

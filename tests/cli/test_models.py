@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fdaclip.cli import run
-from fdaclip.model import FDACLIP, ZOO, HeadConfig
+from fdaclip.model import FDACLIP, HeadConfig
 
 
 @pytest.fixture(scope="module")
@@ -17,16 +17,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = FDACLIP.small(3, head=HeadConfig("temporal", layers=1, max_frames=8))
     model.save_pretrained(place)
     return place
-
-
-def test_list(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["models", "list"]) == 0
-    text = capsys.readouterr().out
-    assert all(b.name in text and b.licence in text for b in ZOO) and "starter" in text
-    assert run(["models", "list", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in found["backbones"]] == [b.name for b in ZOO]
-    assert all("at_hand" in row and row["download_bytes"] > 1e8 for row in found["backbones"])
 
 
 def test_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
