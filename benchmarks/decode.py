@@ -3,10 +3,13 @@
     python benchmarks/decode.py [--repeats 5] [--out build/bench/decode.json]
 
 Every repeat runs all contestants one after another, so that a busy machine disturbs all alike; the
-medians and their ratios to ours are what counts. Each answer is checked against a full sequential
-decode of the file. Peers that cannot be imported are named so (`pip install fdaclip[bench]`;
-torchcodec also wants the system's FFmpeg libraries). The films are generated once: a textured scene
-under a moving camera, a mover, and grain, for smooth drawings would decode unrealistically fast.
+medians and their ratios to ours are what counts. Whole clips follow, as indexing takes them (one
+thread, short side 224, a partner or motion vectors with each frame): exact beside anchored
+sampling, with the frames that the decoder gave for them. Each answer is checked against a full
+sequential decode of the file. Peers that cannot be imported are named so (`pip install
+fdaclip[bench]`; torchcodec also wants the system's FFmpeg libraries). The films are generated
+once: a textured scene under a moving camera, a mover, and grain, for smooth drawings would decode
+unrealistically fast.
 """
 
 import argparse
@@ -27,7 +30,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fdaclip.video import open_video, uniform_times
+from fdaclip.video import Sampling, open_video, uniform_times
 
 Pictures = list[NDArray[np.uint8]]
 FRAMES = 12
@@ -185,6 +188,13 @@ CONTESTANTS: dict[str, Callable[[Path, NDArray[np.float64]], Pictures]] = {
     "OpenCV, one seek a frame": opencv,
     "PyAV, sequential": sequential,
 }
+# Clips: sampling, and whether with motion vectors instead of partners. The first is the measure.
+CLIPS = {
+    "exact, with partners": (Sampling(FRAMES), False),
+    "anchored, with partners": (Sampling(FRAMES, anchored=True), False),
+    "exact, with vectors": (Sampling(FRAMES), True),
+    "anchored, with vectors": (Sampling(FRAMES, anchored=True), True),
+}
 PEERS = ("torchcodec", "decord2", "OpenCV, one seek a frame", "PyAV, sequential")
 
 
@@ -215,6 +225,8 @@ def measure(film: Film, path: Path, repeats: int) -> dict[str, Any]:
     spent: dict[str, list[float]] = {}
     answers: dict[str, Pictures] = {}
     failed: dict[str, str] = {}
+    clips: dict[str, list[float]] = {}
+    decoded: dict[str, int] = {}
     for repeat in range(repeats + 1):  # the first warms up
         for name, contestant in CONTESTANTS.items():
             if name in failed:
@@ -227,6 +239,13 @@ def measure(film: Film, path: Path, repeats: int) -> dict[str, Any]:
                 continue
             if repeat:
                 spent.setdefault(name, []).append(time.perf_counter() - began)
+        for name, (sampling, vectors) in CLIPS.items():
+            began = time.perf_counter()
+            with open_video(path, threads=1) as video:
+                video.clip(sampling=sampling, short_side=224, vectors=vectors)
+                decoded[name] = video.decoded
+            if repeat:
+                clips.setdefault(name, []).append(time.perf_counter() - began)
     exact = right(path, times, answers)
     ms = {name: round(1000 * statistics.median(values), 1) for name, values in spent.items()}
     peers = {name: ms[name] for name in PEERS if name in ms}
@@ -237,12 +256,23 @@ def measure(film: Film, path: Path, repeats: int) -> dict[str, Any]:
         )
         for name, values in spent.items()
     }
+    exactly = clips[next(iter(CLIPS))]
     best = min(peers, key=lambda name: ratio[name])
     return {
         "film": film.name,
         "median_ms": ms,
         "times_ours": ratio,
         "exact_of_12": exact,
+        "clips": {
+            name: {
+                "median_ms": round(1000 * statistics.median(values), 1),
+                "times_exact": round(
+                    statistics.median(a / b for a, b in zip(values, exactly, strict=True)), 3
+                ),
+                "decoded": decoded[name],
+            }
+            for name, values in clips.items()
+        },
         "failed": failed,
         "best_peer": best,
         "best_peer_times_ours": ratio[best],
@@ -266,6 +296,11 @@ def main() -> None:
             print(
                 f"  {name:48}{ms:8.0f} ms  {result['times_ours'][name]:6.2f} x ours"
                 f"  {result['exact_of_12'][name]:2} of {FRAMES} exact"
+            )
+        for name, clip in result["clips"].items():
+            print(
+                f"  clip, {name:42}{clip['median_ms']:8.0f} ms  {clip['times_exact']:6.2f} x exact"
+                f"  {clip['decoded']:3} frames decoded"
             )
         for name, reason in result["failed"].items():
             print(f"  {name:48}  not run: {reason}")

@@ -1,6 +1,6 @@
 """Retrieval on real clips: does a sentence find its video?
 
-    python benchmarks/real_footage.py --clips DIR --captions FILE [--model starter]
+    python benchmarks/real_footage.py --clips DIR --captions FILE [--model starter] [--anchored]
 
 FILE has a row a video, as JSON: `video` (a name in DIR), `captions`, and optionally `motion` (a
 label: what moves). Every caption is a query, every video a candidate; ties count against the query.
@@ -40,17 +40,21 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="folder of the videos")
     parser.add_argument("--captions", type=Path, required=True, help="JSON lines, a row a video")
     parser.add_argument("--model", default="starter", help="starter, a known name, or a folder")
+    parser.add_argument(
+        "--anchored", action="store_true", help="take keyframes, where there are any"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/bench/real.json"))
     options = parser.parse_args()
 
     footage = read(options.clips, options.captions)
-    encoder = load_encoder(options.model)
+    encoder = load_encoder(options.model, anchored=options.anchored)
     began = time.perf_counter()
     videos = encoder.encode_rgba(prepared(footage, encoder))  # [V,E]
     seconds = time.perf_counter() - began
     similarity = encoder.encode_texts(sentences(footage)) @ videos.T  # [Q,V]
     result = {
         "model": options.model,
+        "anchored": options.anchored,
         "fingerprint": encoder.fingerprint,
         "videos": len(footage),
         "seconds": round(seconds, 1),
