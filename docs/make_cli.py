@@ -31,8 +31,9 @@ On a terminal progress is a bar; otherwise a line every ten seconds.
 | 130 | interrupted (Ctrl-C, or asked to end); what is finished is kept, run it again for the rest |
 
 **Environment.** `FDACLIP_LIBRARY` is the default library; `FDACLIP_TRACEBACK=1` shows where an
-error came from; `NO_COLOR` turns colours off; `HF_HOME`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` are the
-hub's own.
+error came from; `FDACLIP_LOG` (debug, info, warning, error) tells on stderr, or in the file of
+`--log`, what happens; `NO_COLOR` turns colours off; `HF_HOME`, `HF_ENDPOINT` and `HF_HUB_OFFLINE`
+are the hub's own.
 """
 
 
