@@ -39,11 +39,9 @@ types: install   ## mypy, strict
 
 check: test lint types  ## everything that CI runs
 
-bench: install   ## speed and memory beside peers (installs the peers)
+bench: install   ## one table of speed beside peers and limits, into docs/performance.md (15 minutes)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
-	$(BIN)/python benchmarks/decode.py
-	$(BIN)/python benchmarks/masks.py
-	$(BIN)/python benchmarks/encode.py
+	$(BIN)/python benchmarks/bench.py
 
 clean:           ## remove what was built; the library folders of users are elsewhere
 	rm -rf build $(VENV)
