@@ -89,6 +89,14 @@ def test_no_library_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("site", ["films.example", "*", "https://films.example/page", "null"])
-def test_a_site_is_named_as_browsers_send_it(site: str) -> None:
-    told = CliRunner().invoke(main, ["serve", "--allow-origin", site])
-    assert told.exit_code == 2 and "write it as https://films.example" in told.stderr
+def test_a_site_is_named_as_browsers_send_it(
+    site: str, apps: list[tuple[Any, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["serve", "x", "--port", "0", "--allow-origin", site]) == cli.USAGE
+    assert "write it as https://films.example" in capsys.readouterr().err
+    assert not apps
+
+
+def test_a_named_site_may_ask(apps: list[tuple[Any, str]]) -> None:
+    assert cli.run(["serve", "x", "--port", "0", "--allow-origin", "https://films.example/"]) == 0
+    assert apps[0][0]._origins == {"https://films.example"}

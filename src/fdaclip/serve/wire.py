@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Match = Literal["strong", "likely", "weak", ""]
 State = Literal["ok", "partial", "bad", "missing"]
@@ -306,3 +306,99 @@ class Report(Wire):
     url: str
     title: str
     changed: float
+
+
+class JobRequest(Wire):
+    """What is to be indexed.
+
+    Attributes:
+        paths: absolute ones of files and folders on the server's machine; ``~`` is its user's home.
+        videos: ids of files that the library knows already.
+        retry: try bad and partial files again; without paths and videos, all of them.
+    """
+
+    paths: list[str] = Field(default_factory=list, max_length=100)
+    videos: list[str] = Field(default_factory=list, max_length=1000)
+    retry: bool = False
+
+
+class JobProgress(Wire):
+    """How far a job is.
+
+    Attributes:
+        files, done, bad: files to look at, those finished, those of them that are bad.
+        share: of the work, 0 to 1. seconds: of video encoded. elapsed: s it has taken.
+        rate: seconds of video a second; null while that cannot be said, as is ``left``, s to go.
+        current: the file it is at; empty between files.
+    """
+
+    files: int
+    done: int
+    bad: int
+    share: float
+    seconds: float
+    elapsed: float
+    rate: float | None
+    left: float | None
+    current: str
+
+
+class JobReport(Wire):
+    """What a job has done.
+
+    Attributes:
+        found: files looked at. encoded, moments, seconds: indexed now. unchanged, touched, moved,
+            duplicates: known already; missing, offline: known, and not there.
+        bad, partial: files of which nothing, or not all, could be indexed.
+        summary: all of that in a line.
+    """
+
+    found: int
+    encoded: int
+    moments: int
+    seconds: float
+    elapsed: float
+    unchanged: int
+    touched: int
+    moved: int
+    duplicates: int
+    missing: int
+    offline: int
+    bad: list[Fault]
+    partial: list[Fault]
+    summary: str
+
+
+class Job(Wire):
+    """Indexing, in a process of its own.
+
+    Attributes:
+        state: "stopping" between being cancelled and its end, when what is finished is written;
+            "done", "cancelled" and "failed" are ends.
+        paths: what was asked for. began, ended: Unix time, s.
+        report: when it is done or cancelled. error: when it has failed.
+    """
+
+    id: str
+    state: Literal["running", "stopping", "done", "cancelled", "failed"]
+    paths: list[str]
+    retry: bool
+    began: float
+    ended: float | None
+    progress: JobProgress | None
+    report: JobReport | None
+    error: Told | None
+
+
+class Jobs(Wire):
+    """Those of this server, the newest first; ``running`` is the id of the one at work."""
+
+    jobs: list[Job]
+    running: str | None
+
+
+class ExportRequest(Wire):
+    """Moments by their ids, and as what: cut files (zipped if several), or a list for editors."""
+
+    moments: list[str] = Field(min_length=1, max_length=200)
+    how: Literal["lossless", "exact", "edl", "fcpxml", "csv", "json"] = "lossless"
