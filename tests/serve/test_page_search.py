@@ -5,77 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import re
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_films import film
+from page_server import until, wider_than_its_window
 
 pytest.importorskip("playwright", reason="the extra browser is not installed")
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
 HITS = ".hit[data-id]"
 PLAYS = "at => (v => v && v.readyState > 1 && !v.paused)(document.querySelector(at))"
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmM"
     "IQAAAABJRU5ErkJggg=="
 )
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of a server over four films of four moments, with a small untrained model."""
-    from fdaclip import FDACLIP, Library
-
-    folder = tmp_path_factory.mktemp("site")
-    model = FDACLIP.small()
-    model.save_pretrained(folder / "model")
-    for number, name in enumerate(("meadow", "harbour", "stairs", "kitchen")):
-        film(folder / "films" / f"{name}.mp4", number, seconds=8, rate=12)
-    library = Library(folder / "l.fdaclip", model, model=str(folder / "model"), window=2.0)
-    library.add(folder / "films")
-    serve = [sys.executable, "-m", "fdaclip", "serve", str(folder / "l.fdaclip"), "--port", "0"]
-    server = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip().rstrip("/")
-        with urllib.request.urlopen(f"{address}/api/v1/search?q=square", timeout=120):
-            pass  # what the first question has to load and learn is not what is tested here
-        yield address
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = CHROMIUM if Path(CHROMIUM).exists() else None
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """A fresh page; at its end nothing may have gone wrong unseen, least of all with the policy."""
-    context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "console",
-        lambda told: wrong.append(told.text) if "Content Security Policy" in told.text else None,
-    )
-    yield page
-    context.close()
-    assert wrong == []
 
 
 def found(page: Page, words: str) -> None:
@@ -97,15 +43,6 @@ def answers(page: Page, **changed: Any) -> None:
         route.fulfill(json=told)
 
     page.route("**/api/v1/search?*", change)
-
-
-def until(page: Page, true: str, argument: Any = None) -> None:
-    """Wait for an expression; Playwright's own wait evaluates in the page: against its policy."""
-    for _ in range(200):
-        if page.evaluate(true, argument):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never came true: {true}")
 
 
 def playing(page: Page, where: str) -> float:
@@ -401,12 +338,11 @@ def test_a_picture_is_left_behind_at_home(page: Page) -> None:
 @pytest.mark.parametrize("width", [320, 390, 3840])
 def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
-    wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     page.goto("/")
     expect(page.get_by_text("4 videos")).to_be_visible()
-    assert not page.evaluate(wider)
+    assert not wider_than_its_window(page)
     found(page, "a square")
-    assert not page.evaluate(wider)
+    assert not wider_than_its_window(page)
     page.locator(".hit-link").first.click()
     expect(page.locator(".player")).to_be_visible()
     assert not page.evaluate(
