@@ -137,9 +137,11 @@ def test_masks_show_what_moves_under_the_settings(client: TestClient, video: str
         assert {picture(frame[name]).shape for name in ("frame", "mask", "difference")} == {
             (48, 64, 3)
         }
-        assert 0.02 < frame["share"] < 0.4
+        white = picture(frame["alpha"]) > 127
+        assert 0.02 < frame["share"] < 0.4 and abs(white.mean() - frame["share"]) < 0.05
     blind = client.post(f"{API}/masks", files=form(video=video, frames=3, min_share=0.55)).json()
     assert {f["kind"] for f in blind["frames"]} == {"still"}
+    assert all(picture(f["alpha"]).min() > 250 for f in blind["frames"])  # all ones: no guidance
 
 
 def test_an_upload_is_the_same_as_the_librarys_own(client: TestClient, video: str) -> None:
@@ -200,11 +202,20 @@ def reporting(little: Little, tmp_path: Path) -> TestClient:
     (tmp_path / "secret.html").write_text("TOP SECRET")
     (folder / "link.html").symlink_to(tmp_path / "secret.html")
     (folder / ".hidden.html").write_text("hidden")
+    for name in ("shapes-mask", ".git", "deep/er"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "report.html").write_text(f"<title>{name}</title>")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "report.html").write_text("TOP SECRET")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    os.utime(folder / "a b.html", (1, 1))
     return little.client(reports=folder)
 
 
 def test_reports_are_listed_and_may_do_nothing(reporting: TestClient, client: TestClient) -> None:
-    (one,) = reporting.get(f"{API}/reports").json()
+    evaluation, one = reporting.get(f"{API}/reports").json()
+    assert evaluation["name"] == "shapes-mask/report.html"  # as `fdaclip eval` writes them
+    assert reporting.get(evaluation["url"]).text == "<title>shapes-mask</title>"
     assert (one["name"], one["title"]) == ("a b.html", "Shapes & more")
     answer = reporting.get(one["url"])
     assert "alert" in answer.text and answer.headers["content-type"].startswith("text/html")
@@ -216,7 +227,18 @@ def test_reports_are_listed_and_may_do_nothing(reporting: TestClient, client: Te
 
 @pytest.mark.parametrize(
     "name",
-    ["link.html", "..%2Fsecret.html", "%2e%2e/secret.html", ".hidden.html", "words.txt", "x.html"],
+    [
+        "link.html",
+        "..%2Fsecret.html",
+        "%2e%2e/secret.html",
+        ".hidden.html",
+        "words.txt",
+        "x.html",
+        "linked/report.html",
+        ".git/report.html",
+        "deep/er/report.html",
+        "shapes-mask%2f..%2f..%2fsecret.html",
+    ],
 )
 def test_nothing_else_is_read(reporting: TestClient, name: str) -> None:
     answer = reporting.get(f"{API}/reports/{name}")

@@ -134,12 +134,18 @@ def masks_of(clip: Clip, config: MotionConfig) -> list[wire.MaskFrame]:
             compensated=bool(motion.compensated[t]),
             frame=address(clip.rgb[t]),
             mask=address(overlay(clip.rgb[t], motion.masks[t])),
+            alpha=address(grey(motion.masks[t])),
             difference=None
             if shown is None
             else address(np.asarray(cv2.resize(np.ascontiguousarray(heat(shown[t])), size))),
         )
         for t in range(len(clip.rgb))
     ]
+
+
+def grey(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """float32 [1,h,w] in [0,1] as uint8 [h,w,3]."""
+    return np.repeat(np.rint(255 * mask[0, ..., None]).astype(np.uint8), 3, axis=2)
 
 
 def address(picture: NDArray[np.uint8]) -> str:

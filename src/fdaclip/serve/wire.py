@@ -265,6 +265,7 @@ class MaskFrame(Wire):
     Attributes:
         kind: "moving", "still" or "cut". share, energy: see docs/masks.md.
         compensated: was a motion of the camera taken out?
+        mask: the frame, grey where nothing moves. alpha: the mask itself, white where something does.
         difference: null where the decoder's motion vectors serve instead of differences.
     """
 
@@ -275,6 +276,7 @@ class MaskFrame(Wire):
     compensated: bool
     frame: str
     mask: str
+    alpha: str
     difference: str | None
 
 

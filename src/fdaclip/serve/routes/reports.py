@@ -23,7 +23,8 @@ router = APIRouter(prefix="/reports", tags=["reports"])
 MOST = 200  # reports that are listed, newest first
 LARGEST = 64 << 20  # bytes of one
 HEAD = 4096  # bytes in which its title is looked for
-NAME = r"[^/\\\x00.][^/\\\x00]{0,250}\.html"
+PART = r"[^/\\\x00.][^/\\\x00]{0,250}"
+NAME = rf"({PART}/)?{PART}\.html"  # in the folder, or one below: each evaluation has its own
 POLICY = (  # it may show itself, and do nothing
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
@@ -39,7 +40,7 @@ async def reports(service: Here) -> list[wire.Report]:
 
 
 @router.get(
-    "/{name}",
+    "/{name:path}",
     response_class=Response,
     responses={200: {"content": {"text/html": {}}}},
 )
@@ -55,12 +56,13 @@ async def report(service: Here, name: Annotated[str, InPath(pattern=f"^{NAME}$")
 
 
 def listed(folder: Path) -> list[wire.Report]:
-    """What lies right in the folder."""
+    """What lies in the folder, or in one of its own."""
     found = []
-    for path in folder.glob("*.html"):
-        facts = _facts(folder, path.name)
+    for path in (*folder.glob("*.html"), *folder.glob("*/*.html")):
+        name = path.relative_to(folder).as_posix()
+        facts = _facts(folder, name)
         if facts is not None:
-            found.append((facts.st_mtime, path.name))
+            found.append((facts.st_mtime, name))
     return [
         wire.Report(
             name=name.encode("utf-8", "replace").decode(),
@@ -83,12 +85,12 @@ def read(folder: Path, name: str) -> bytes | None:
 
 
 def _facts(folder: Path, name: str) -> os.stat_result | None:
-    """Of an ordinary file right in the folder, no link to elsewhere; None if it is none."""
+    """Of an ordinary file that lies there, no link to elsewhere; None if it is none."""
     if not re.fullmatch(NAME, name):
         return None
     try:
         path = folder / name
-        if path.resolve().parent != folder.resolve() or not path.is_file():
+        if path.resolve() != folder.resolve() / name or not path.is_file():
             return None
         facts = path.stat()
     except (OSError, ValueError):
