@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import sys
 from collections import defaultdict
 from fractions import Fraction
@@ -259,6 +260,21 @@ def test_what_cannot_be_cut_is_told_and_the_rest_is_cut(tmp_path: Path) -> None:
     assert cuts.made[0].facts["score"] == 0.25
     assert seen[-1] == (4, 4)
     assert [one.name for one in (tmp_path / "out").iterdir()] == ["good@0.5-1.5.mp4"]
+
+
+def test_who_stops_it_finds_nothing_at_work(tmp_path: Path) -> None:
+    """A worker that lived on would write into the folder that was just cleaned."""
+    before = set(multiprocessing.active_children())
+
+    def stop(done: float, of: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    films = [Excerpt(str(film(tmp_path / f"{n}.mp4", n, seconds=2)), 0, 1) for n in range(3)]
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        cut_all(films, tmp_path / "out", progress=stop)
+    assert set(multiprocessing.active_children()) == before, stopped
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from .guard import Guard, Refused, error_body, refusal
 from .limits import Limits
 from .metrics import Counted
 from .routes import (
+    export,
     health,
     library,
     masks,
@@ -47,6 +48,7 @@ ROUTERS = [
     videos.router,
     timeline.router,
     playable.router,
+    export.router,
     masks.router,
     reports.router,
     library.router,

@@ -16,6 +16,8 @@ class Limits:
         patience: s until one in line gives up.
         uploads: requests with files at a time, from their first byte until they are answered.
         heavy: of what decodes video or asks the whole model: at a time; as many may wait.
+        exports: of them, those that cut at a time, so that looking at videos goes on meanwhile.
+        export, export_seconds: bytes that one may send, and s of video that it may cut.
         streams: video files that are being sent.
         pictures: bytes of thumbnails that are kept in memory.
     """
@@ -28,5 +30,8 @@ class Limits:
     patience: float = 2.0
     uploads: int = 4
     heavy: int = 2
+    exports: int = 1
+    export: int = 4 << 30
+    export_seconds: float = 3600.0
     streams: int = 64
     pictures: int = 32 << 20

@@ -37,7 +37,7 @@ class Metrics:
         self._gauge("fdaclip_searches", "Searches that were answered in them.").set_function(
             lambda: service.together.answered
         )
-        for name in ("searches", "uploads", "heavy", "streams"):
+        for name in ("searches", "uploads", "heavy", "exports", "streams"):
             self._gauge(f"fdaclip_{name}_present", f"At the desk: {name}.").set_function(
                 lambda name=name: getattr(service, name).present  # type: ignore[misc]
             )

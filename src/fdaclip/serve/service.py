@@ -52,7 +52,7 @@ class Service:
 
     Attributes:
         read_only: nothing may be indexed. reports: folder of `evaluate`'s reports, or None.
-        searches, uploads, heavy, streams: places for those who ask; see `Limits`.
+        searches, uploads, heavy, exports, streams: places for those who ask; see `Limits`.
         whys, clips, playable: what was made lately: reasons, stretches of video, clips that play.
         draining: set when the server is about to end; what streams without end ends then.
     """
@@ -71,6 +71,7 @@ class Service:
         self.searches = Desk(self.limits.searches, self.limits.waiting, self.limits.patience)
         self.uploads = Desk(self.limits.uploads, self.limits.uploads, self.limits.patience)
         self.heavy = Desk(self.limits.heavy, self.limits.heavy * 4, 30.0)
+        self.exports = Desk(self.limits.exports, self.limits.exports * 4, 30.0)
         self.streams = Desk(self.limits.streams, 0, self.limits.patience)
         self.draining = asyncio.Event()
         self.metrics = Metrics(self)
@@ -90,7 +91,7 @@ class Service:
     def close(self) -> None:
         """Nothing new is begun any more."""
         self.draining.set()
-        for desk in (self.searches, self.uploads, self.heavy, self.streams):
+        for desk in (self.searches, self.uploads, self.heavy, self.exports, self.streams):
             desk.closing = True
 
     def end(self) -> None:

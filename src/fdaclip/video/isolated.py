@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process, resource_tracker
@@ -55,7 +55,7 @@ def work_isolated(
     workers: int | None = None,
     time_limit: float = 60.0,
     memory_limit: int | None = MEMORY_LIMIT,
-) -> Iterator[Result[R] | Finished]:
+) -> Generator[Result[R] | Finished, None, None]:
     """Call `work(path)` for every path in worker processes, and pass on what it gives as it comes.
 
     Each path ends with exactly one `Finished`, after all of its `Result`s; the order among paths is
@@ -94,7 +94,7 @@ def _events(
     count: int,
     time_limit: float,
     memory_limit: int | None,
-) -> Iterator[Result[R] | Finished]:
+) -> Generator[Result[R] | Finished, None, None]:
     pool: list[_Worker] = []
     try:
         exhausted = False

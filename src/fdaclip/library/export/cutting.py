@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -227,19 +227,20 @@ class _Run:
         total = len(self._excerpts)
         progress(len(self.failed), total)
         events = work_isolated(work, list(self._orders), workers=workers, time_limit=TIME_LIMIT)
-        for event in events:
-            if isinstance(event, Finished):
-                self._finish(event)
-            else:
-                number, told = event.value
-                if isinstance(told, Share):
-                    shares[number] = told.done
-                elif isinstance(told, Piece):
-                    self._name(number, told)
+        with closing(events):  # no worker writes any more when what is unfinished is removed
+            for event in events:
+                if isinstance(event, Finished):
+                    self._finish(event)
                 else:
-                    self._fail(number, told)
-            done = len(self.made) + len(self.failed)
-            progress(done + sum(shares.get(number, 0.0) for number in self._open), total)
+                    number, told = event.value
+                    if isinstance(told, Share):
+                        shares[number] = told.done
+                    elif isinstance(told, Piece):
+                        self._name(number, told)
+                    else:
+                        self._fail(number, told)
+                done = len(self.made) + len(self.failed)
+                progress(done + sum(shares.get(number, 0.0) for number in self._open), total)
 
     def _finish(self, event: Finished) -> None:
         """A video whose parts are all done, or whose process died."""
