@@ -44,6 +44,9 @@ class FakeEncoder:
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([unit(text.encode("utf-8", "surrogatepass")) for text in texts])
 
+    def encode_together(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.encode_texts(texts)
+
 
 def film(path: Path, colour: int = 0, seconds: float = 1.0, rate: float = 12) -> Path:
     """A film of 64×48: a bright square on a ground of the colour, moving right."""

@@ -87,6 +87,28 @@ def test_a_sentences_vector_is_the_same_in_any_company(order: list[int], model: 
     np.testing.assert_array_equal(model.encode_texts([TEXTS[i] for i in order]), together[order])
 
 
+@pytest.mark.parametrize("order", [[], [0], [2, 0, 2], [0, 1, 2, 3] * 5])
+def test_sentences_encoded_together_are_the_same_but_for_rounding(
+    order: list[int], model: FDACLIP
+) -> None:
+    some = [TEXTS[i] for i in order] + [f"{TEXTS[i]} dog" for i in order]
+    together = model.encode_together(some)
+    assert together.shape == (len(some), model.embedding_size)
+    np.testing.assert_allclose(together, model.encode_texts(some), atol=1e-6)
+
+
+def test_many_sentences_share_a_pass(model: FDACLIP, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, encode = [], model.encode_tokens
+
+    def counted(**tokens: torch.Tensor) -> torch.Tensor:
+        passes.append(len(tokens["input_ids"]))
+        return encode(**tokens)
+
+    monkeypatch.setattr(model, "encode_tokens", counted)
+    model.encode_together([f"dog {n}" for n in range(20)] * 2)
+    assert passes == [16, 4]
+
+
 def test_batches_with_gradient_agree_with_encoding_for_use(
     model: FDACLIP, random_rgba: Any
 ) -> None:

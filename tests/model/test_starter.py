@@ -174,3 +174,10 @@ def test_a_library_is_made_with_it_and_finds_it_again(
         ("a man wearing a bow tie", "carphone_pristine.mp4"),
     ):
         assert Path(again.search(sentence, limit=3)[0].path).name == name, sentence
+
+
+def test_sentences_encoded_together_are_the_same_but_for_rounding(starter: StarterEncoder) -> None:
+    some = ["a dog", "two people walk along the beach at sunset", "", "a dog", "x " * 300]
+    together = starter.encode_together(some)
+    assert starter.encode_together([]).shape == (0, 384)
+    np.testing.assert_allclose(together, starter.encode_texts(some), atol=1e-6)

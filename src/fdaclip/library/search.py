@@ -317,7 +317,7 @@ class Index:
     def files_of(self, take: int, narrowed: Narrowed | None = None) -> list[File]:
         """The same, with their facts."""
         some = self._files_of.get(take, [])
-        if some and narrowed and narrowed is not self._all_alive:
+        if len(some) > 1 and narrowed and narrowed is not self._all_alive:
             at = int(np.flatnonzero(self._takes == take)[0])
             some = sorted(some, key=lambda n: (n != narrowed.first[at], n))
         return [self.files[n] for n in some]

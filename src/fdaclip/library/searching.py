@@ -145,9 +145,10 @@ class SearchableLibrary(OpenLibrary):
         return found
 
     def search_many(self, asks: Sequence[Ask]) -> list[Page | LibraryError]:
-        """As `search_page` answers each of them, to the bit, in less time than one by one.
+        """As `search_page` answers each of them, in less time than one by one.
 
-        New sentences are encoded side by side, and moments are compared with all queries at once.
+        New sentences share passes of the model, which changes a vector's last bits; moments are
+        compared with all queries at once, with the very scores that each would get alone.
 
         Returns:
             In their order, what each is answered, or what `search_page` would have raised for it.
@@ -339,8 +340,8 @@ class SearchableLibrary(OpenLibrary):
     def _learn_sentences(self, sentences: Sequence[str]) -> dict[str, Floats]:
         """Their vectors float32 [E]; those that are new are encoded, and kept.
 
-        A pass a sentence on one thread, as `encode_texts` does it, so that a vector is the same
-        whoever asks beside; as many passes at once as there are processors.
+        One is encoded alone, on one thread; several share passes, one for each processor, and their
+        vectors differ from those in rounding only.
         """
         loaded = self._encoder or self._text_encoder
         fingerprint = loaded.fingerprint if loaded else self.stamp.fingerprint
@@ -350,17 +351,20 @@ class SearchableLibrary(OpenLibrary):
             return found
         encoder = loaded or self._load_for_text()
 
-        def encode(sentence: str) -> Floats:
-            vector: Floats = encoder.encode_texts([sentence])[0]
-            return vector
-
         if len(new) == 1:
             with one_thread():
-                made = {new[0]: encode(new[0])}
+                made = dict(zip(new, encoder.encode_texts(new), strict=True))
         else:
-            lanes = min(len(new), processors())
+            lanes = min(len(new) // 2, processors())
+            by_length = sorted(new, key=len)
+            shares = [by_length[lane::lanes] for lane in range(lanes)]
             with ThreadPoolExecutor(lanes, initializer=single_thread) as pool:
-                made = dict(zip(new, pool.map(encode, new), strict=True))
+                rows = pool.map(encoder.encode_together, shares)
+                made = {
+                    sentence: vector
+                    for share, vectors in zip(shares, rows, strict=True)
+                    for sentence, vector in zip(share, vectors, strict=True)
+                }
         self._queries.put_all(fingerprint, made)
         return found | made
 

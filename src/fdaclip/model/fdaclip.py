@@ -33,6 +33,7 @@ from .fingerprint import fingerprint, versions
 from .heads import HeadConfig, build_head, transformer_of
 from .interaction import TokenHead
 from .normalise import Normalise
+from .passes import in_passes
 from .preprocess import Preprocess
 from .prune import Prune, kept_patches
 from .runtimes import Precision, Runtime
@@ -513,6 +514,16 @@ class FDACLIP(nn.Module):
         with inference(self):
             vector = {t: self.encode_tokens(**self.tokenize([t]))[0].cpu() for t in distinct}
         return stacked([vector[text] for text in texts], self.embedding_size)
+
+    def encode_together(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same to rounding, many a pass; sentences of a length share one."""
+        self.require_one_vector()
+
+        def one_pass(some: Sequence[str]) -> Tensor:
+            return self.encode_tokens(**self.tokenize(some)).cpu()
+
+        with inference(self):
+            return in_passes(texts, one_pass, self.embedding_size)
 
     def sample(self, path: str | Path) -> Clip:
         """The frames of a whole video file that this model looks at, with their partners.

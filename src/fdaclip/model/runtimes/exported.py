@@ -139,6 +139,10 @@ class ExportedEncoder:
             return np.empty((0, self.embedding_size), np.float32)
         return np.concatenate([rows[text] for text in texts])
 
+    def encode_together(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same: an export takes one sentence a pass."""
+        return self.encode_texts(texts)
+
     def _encode(self, rgba: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[T,4,S,S] → [1,E]."""
         size = self.preprocess.size

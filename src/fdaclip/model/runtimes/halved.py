@@ -71,5 +71,10 @@ class HalvedEncoder:
         with self._autocast():
             return self.model.encode_texts(texts)
 
+    def encode_together(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same to rounding, many a pass."""
+        with self._autocast():
+            return self.model.encode_together(texts)
+
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fdaclip.model.passes import in_passes
 from fdaclip.model.preprocess import Preprocess
 from fdaclip.model.runtimes import Precision, Runtime
 from fdaclip.motion import MotionConfig
@@ -126,6 +127,11 @@ class StarterEncoder:
             raise TypeError("encode_texts takes a list of sentences, not one")
         with inference():
             return self.sentences.encode(texts)
+
+    def encode_together(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The same to rounding, many a pass; sentences of a length share one."""
+        with inference():
+            return in_passes(texts, self.sentences.together, self.embedding_size)
 
     def likeliest(self, rgba: NDArray[np.uint8], count: int = 5) -> list[tuple[str, float]]:
         """The names of a prepared clip's likeliest classes, with their probabilities."""

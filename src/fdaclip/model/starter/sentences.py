@@ -45,6 +45,17 @@ class Sentences(nn.Module):
         tokens = self.tower(input_ids=ids).last_hidden_state[0]  # [L,384]
         return nn.functional.normalize(tokens.mean(0), dim=0)
 
+    def together(self, texts: Sequence[str]) -> Tensor:
+        """Several in one pass, padded to the longest, float32 [Q,384]."""
+        rows = [self.tokenizer.encode(text).ids for text in texts]
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+        lengths = torch.tensor([len(row) for row in rows])
+        mask = torch.arange(longest) < lengths[:, None]  # [Q,L]
+        # [Q,L,384]
+        tokens = self.tower(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        return nn.functional.normalize((tokens * mask[..., None]).sum(1), dim=1)
+
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 [Q,384]; one a pass, so that a vector is the same whatever the others are."""
