@@ -16,7 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 from time import monotonic
-from typing import Literal
 from urllib.parse import quote
 from zipfile import ZipFile, ZipInfo
 
@@ -31,8 +30,7 @@ from .catalogue import shown
 from .guard import Refused
 from .limits import Limits
 from .media import TYPES, open_checked, pieces
-
-How = Literal["lossless", "exact", "edl", "fcpxml", "csv", "json"]
+from .wire import How
 
 CUTS = ("lossless", "exact")
 UNREAD = ("csv", "json")  # lists that need no look into the videos

@@ -5,7 +5,7 @@ Shapes: H×W pixels, h×w places.
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -15,8 +15,8 @@ from fdaclip.motion import overlay
 from fdaclip.motion.pictures import TINT
 
 from .why import Why, WhyFrame
+from .wire import Layer
 
-Layer = Literal["frame", "mask", "relevance", "relevance_without_mask"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 QUALITY = 88  # of the JPEGs

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Match = Literal["strong", "likely", "weak", ""]
 State = Literal["ok", "partial", "bad", "missing"]
+Layer = Literal["frame", "mask", "relevance", "relevance_without_mask"]  # of a picture of why
+How = Literal["lossless", "exact", "edl", "fcpxml", "csv", "json"]  # to export
 
 
 class Wire(BaseModel):
@@ -265,7 +267,7 @@ class MaskFrame(Wire):
     Attributes:
         kind: "moving", "still" or "cut". share, energy: see docs/masks.md.
         compensated: was a motion of the camera taken out?
-        mask: the frame, grey where nothing moves. alpha: the mask itself, white where something does.
+        mask: the frame, grey where nothing moves. alpha: the mask itself, white where it does.
         difference: null where the decoder's motion vectors serve instead of differences.
     """
 
@@ -403,4 +405,4 @@ class ExportRequest(Wire):
     """Moments by their ids, and as what: cut files (zipped if several), or a list for editors."""
 
     moments: list[str] = Field(min_length=1, max_length=200)
-    how: Literal["lossless", "exact", "edl", "fcpxml", "csv", "json"] = "lossless"
+    how: How = "lossless"

@@ -18,10 +18,11 @@ from ..guard import Refused
 from ..ids import parsed
 from ..media import open_checked
 from ..pictures import Picture, jpeg, pictured
-from ..relevance_pictures import LAYERS, Layer, jpegs
+from ..relevance_pictures import LAYERS, jpegs
 from ..service import Service
 from ..told import BASE
 from ..why import Why, explained
+from ..wire import Layer
 from .here import Here, MomentId
 from .moments import JPEG
 
