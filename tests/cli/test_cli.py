@@ -144,7 +144,7 @@ def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_completion_knows_the_verbs() -> None:
     typed = {
-        "COMP_WORDS": "fdaclip se",
+        "COMP_WORDS": "fdaclip sea",
         "COMP_CWORD": "1",
         "_FDACLIP_COMPLETE": "bash_complete",
     }
