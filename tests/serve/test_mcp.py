@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import os
 import socket
 import sys
 import time
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 from tiny_films import FakeEncoder, film
 
-from fdaclip.library import Library, LibraryError
+from fdaclip.library import AddReport, Failure, Library, LibraryError, Progress
 
 pytest.importorskip("mcp")
 
@@ -28,9 +27,13 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitResult
 
-from fdaclip.serve import indexing
+from fdaclip.serve import indexing, jobs, wire
 from fdaclip.serve import mcp as served
 from fdaclip.serve.guard import Guard
+from fdaclip.serve.jobs import Jobs
+from fdaclip.serve.order import Said
+from fdaclip.serve.service import Service
+from fdaclip.serve.told import progress, report
 
 PYTHON = sys.executable
 TOOLS = {
@@ -179,11 +182,10 @@ def indexed(library: Library, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that were indexed, in place of a process with a real model."""
     paths = []
 
-    async def index(path: str, place: str, model: str, tell: Any) -> dict[str, Any]:
-        await tell(1.0)
+    async def index(jobs: Jobs, path: str, tell: Any) -> wire.JobReport:
         paths.append(path)
-        bad = [{"path": "/x.mp4", "reason": "empty"}]
-        return {"found": 2, "encoded": 1, "unchanged": 0, "moments": 3, "bad": bad}
+        bad = [Failure("/x.mp4", "empty")]
+        return report(AddReport(found=2, encoded=1, moments=3, bad=bad))
 
     monkeypatch.setattr(served, "index", index)
     return paths
@@ -253,62 +255,70 @@ def test_a_read_only_server_has_no_tool_that_writes(library: Library) -> None:
     assert all(tool.annotations.read_only_hint for tool in tools.values())
 
 
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes a program take the place of ``python -m fdaclip index``."""
-
-    def make(body: str) -> None:
-        program = tmp_path / "program"
-        program.write_text(f"#!{PYTHON}\n{body}\n")
-        program.chmod(0o755)
-        monkeypatch.setattr(indexing.sys, "executable", str(program))
-
-    return make
+def program(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """One in the place of that which indexes."""
+    monkeypatch.setattr(jobs, "COMMAND", [PYTHON, "-S", "-c", "\n".join(lines)])
 
 
-async def silent(_: float) -> None:
-    pass
+def said(**what: Any) -> str:
+    return f"print({Said(**what).model_dump_json()!r}, flush=True)"
 
 
-def test_indexing_gives_the_report_or_what_was_wrong(command: Callable[[str], None]) -> None:
-    command("import sys, json; print(json.dumps({'argv': sys.argv[1:]}))")
-    report = asyncio.run(indexing.index("-x.mp4", "/l", "m", silent))
-    assert report["argv"] == [
-        *("-m", "fdaclip", "index", "--json", "--library", "/l", "--model", "m", "--", "-x.mp4")
-    ]
-    command("import sys; sys.exit('error: the library is being written to\\nhint: wait')")
-    with pytest.raises(LibraryError, match="being written to; hint: wait"):
-        asyncio.run(indexing.index("x", "/l", "", silent))
+READ = "import sys, time; order = sys.stdin.buffer.readline()"
+PROGRESS = said(progress=progress(Progress(2, 1, 0, 0.5, 1.0, 1.0, "/x.mp4")))
 
 
-@pytest.mark.parametrize("deaf", [False, True])
-def test_cancelled_indexing_ends_in_good_order(
-    command: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaf: bool
+def test_indexing_tells_how_far_it_is(
+    library: Library, films: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is asked to end; what does not listen is killed."""
-    monkeypatch.setattr(indexing, "GRACE", 0.3)
-    began, ended = tmp_path / "began", tmp_path / "ended"
-    do = "pass" if deaf else f"open({str(ended)!r}, 'w').close(); sys.exit()"
-    command(
-        "import os, signal, sys, time\n"
-        f"def end(*_):\n    {do}\n"
-        "signal.signal(signal.SIGINT, end)\n"
-        f"open({str(began)!r}, 'w').write(str(os.getpid()))\n"
-        "while True: time.sleep(0.05)"
+    done = said(report=report(AddReport(found=2, encoded=1, moments=3)))
+    program(monkeypatch, READ, PROGRESS, "time.sleep(1)", done)
+    heard: list[Any] = []
+
+    async def hear(seconds: float, total: Any, message: Any) -> None:
+        heard.append((seconds, message))
+
+    given = {"path": str(films), "confirm": True}
+    result = asked(
+        library,
+        lambda client: client.call_tool("index_folder", given, progress_callback=hear),
     )
+    assert result.structured_content["moments"] == 3
+    assert set(heard) == {(1.0, "1 of 2 files")}
+
+
+def test_indexing_that_fails_says_why(
+    library: Library, films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = wire.Told(code="failed", message="it is being written to", hint="wait")
+    program(monkeypatch, READ, said(error=error))
+    given = {"path": str(films), "confirm": True}
+    result = asked(library, lambda client: client.call_tool("index_folder", given))
+    assert "it is being written to; wait" in told(result)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "its server ends"])
+def test_stopped_indexing_ends_in_good_order(
+    library: Library, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    done = said(report=report(AddReport(encoded=1)), interrupted=True)
+    program(monkeypatch, READ, PROGRESS, "sys.stdin.buffer.read()", done)
+    service = Service(library)
 
     async def scene() -> None:
-        task = asyncio.create_task(indexing.index("x", "/l", "", silent))
-        while not began.exists() or not began.read_text():
-            await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        async def tell(job: wire.Job) -> None:
+            if how == "cancelled":
+                task.cancel()
+            else:
+                service.close()
+
+        task = asyncio.create_task(indexing.index(service.jobs, "/x", tell))
+        with pytest.raises(asyncio.CancelledError if how == "cancelled" else LibraryError):
             await task
 
     asyncio.run(scene())
-    assert ended.exists() != deaf
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(began.read_text()), 0)
+    (job,) = service.jobs.told().jobs
+    assert job.state == "cancelled" and job.report and job.report.encoded == 1
 
 
 # --- transports ----------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from .output import (
     OK,
     SOME_BAD,
     Fault,
-    clock,
     json_option,
     library_option,
     print_json,
@@ -146,8 +145,7 @@ def command(
             whole, encoder, name, window, shots, leave_offline, processes, as_json=as_json
         )
     if not paths and retry:
-        known = Library(library).status()
-        paths = tuple(failure.path for failure in (*known.bad, *known.partial))
+        paths = tuple(Library(library).status().failed)
         if not paths:
             say("no file of the library is bad or partial")
     elif not paths:
@@ -226,7 +224,7 @@ def tell(report: AddReport, retry: bool, as_json: bool) -> int:
     if as_json:
         print_json(report)
     else:
-        click.echo(summary(report))
+        click.echo(report.summary)
         if report.known_bad and not retry:
             say(f"{report.known_bad} files were bad before; see fdaclip status, or --retry")
         if report.utilisation:
@@ -268,31 +266,3 @@ def bound_by(report: AddReport) -> str:
     total = max(sum(report.stages.values()), 1e-9)
     shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in report.stages.items())
     return f"the work was {shares}; processors {report.utilisation:.0%} busy"
-
-
-def summary(report: AddReport) -> str:
-    """``12 videos indexed (34 moments, 5:10 of video in 31 s, 10.0× real time), 3 unchanged``."""
-    parts = []
-    if report.encoded:
-        parts.append(
-            f"{report.encoded} videos indexed ({report.moments} moments, "
-            f"{clock(report.seconds)} of video in {report.elapsed:.0f} s, "
-            f"{report.seconds / max(report.elapsed, 1e-9):.1f}× real time)"
-        )
-    for count, what in (
-        (report.unchanged, "unchanged"),
-        (report.touched, "touched but the same"),
-        (report.moved, "moved"),
-        (report.duplicates, "with the same content as another"),
-        (len(report.partial), "partial"),
-        (len(report.bad), "bad"),
-        (report.missing, "missing"),
-        (report.offline, "on disks that are not mounted"),
-    ):
-        if count:
-            parts.append(f"{count} {what}")
-    if report.texts:
-        broken = f", {report.broken} broken passed over" if report.broken else ""
-        which = "1 file" if report.texts == 1 else f"{report.texts} files"
-        parts.append(f"captions of {which} read ({report.cues} cues{broken})")
-    return ", ".join(parts) or "no videos found"

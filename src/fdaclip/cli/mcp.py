@@ -51,7 +51,7 @@ def command(
     from .encoders import open_for_searching
 
     opened = open_for_searching(library, model)
-    server = create_server(opened, read_only=read_only, model=model or "")
+    server = create_server(opened, read_only=read_only)
     if http is None:
         server.run("stdio")
         return

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from fdaclip.clock import clock as clock
 from fdaclip.model.extras import not_installed
 
 OK, ERROR, USAGE, SOME_BAD, INTERRUPTED = 0, 1, 2, 3, 130
@@ -121,15 +122,6 @@ def printable(path: str | os.PathLike[str]) -> str:
 def span(start: float, end: float) -> str:
     """``1:02–1:10``; with hours and tenths where they matter."""
     return f"{clock(start)}–{clock(end)}"
-
-
-def clock(seconds: float) -> str:
-    """``0:07.5``, ``1:02:03``; tenths below ten seconds."""
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{rest // 10:02d}" + (f".{rest % 10}" if seconds < 10 and rest % 10 else "")
-    return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
 
 
 def size(count: float) -> str:

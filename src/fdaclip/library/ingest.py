@@ -104,6 +104,7 @@ class Ingest:
         self._bytes = sum(found.size for found in scan.files)
         log.info("indexing", files=len(scan.files), bytes=self._bytes)
         waiting = [found for found in scan.files if not self._unchanged(found)]
+        self._tell()
         # the largest first, lest one of them is left at the end for one processor alone
         waiting.sort(key=lambda found: -found.size)
         paths = self._to_decode(waiting)
@@ -387,6 +388,7 @@ class Ingest:
                 share=(self._bytes_done + under_way) / self._bytes if self._bytes else 1.0,
                 seconds=self.report.seconds + seconds,
                 elapsed=time.monotonic() - self._began,
+                current=next(iter(self._decoding), ""),
             )
         )
 

@@ -66,6 +66,11 @@ class Status:
     missing: list[str]
     offline: dict[str, int]
 
+    @property
+    def failed(self) -> list[str]:
+        """Paths of the files that may be tried again: the bad and the partial ones."""
+        return [failure.path for failure in (*self.bad, *self.partial)]
+
 
 @dataclass(frozen=True)
 class Compacted:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fdaclip.clock import clock
+
 STAGES = ("shots", "decode", "mask", "encode", "write")
 
 
@@ -62,6 +64,34 @@ class AddReport:
     stages: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     utilisation: float = 0.0
 
+    @property
+    def summary(self) -> str:
+        """``2 videos indexed (9 moments, 1:10 of video in 7 s, 10.0× real time), 3 unchanged``."""
+        parts = []
+        if self.encoded:
+            parts.append(
+                f"{self.encoded} videos indexed ({self.moments} moments, "
+                f"{clock(self.seconds)} of video in {self.elapsed:.0f} s, "
+                f"{self.seconds / max(self.elapsed, 1e-9):.1f}× real time)"
+            )
+        for count, what in (
+            (self.unchanged, "unchanged"),
+            (self.touched, "touched but the same"),
+            (self.moved, "moved"),
+            (self.duplicates, "with the same content as another"),
+            (len(self.partial), "partial"),
+            (len(self.bad), "bad"),
+            (self.missing, "missing"),
+            (self.offline, "on disks that are not mounted"),
+        ):
+            if count:
+                parts.append(f"{count} {what}")
+        if self.texts:
+            broken = f", {self.broken} broken passed over" if self.broken else ""
+            which = "1 file" if self.texts == 1 else f"{self.texts} files"
+            parts.append(f"captions of {which} read ({self.cues} cues{broken})")
+        return ", ".join(parts) or "no videos found"
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -71,6 +101,7 @@ class Progress:
         files, done, bad: files to look at, those finished, those of them that are bad.
         share: of the work, by bytes, 0 to 1.
         seconds: of video encoded. elapsed: s.
+        current: path of the file that is at work the longest; empty if none is.
     """
 
     files: int
@@ -79,6 +110,7 @@ class Progress:
     share: float
     seconds: float
     elapsed: float
+    current: str
 
     @property
     def left(self) -> float | None:

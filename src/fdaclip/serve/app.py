@@ -25,6 +25,7 @@ from .metrics import Counted
 from .routes import (
     export,
     health,
+    jobs,
     library,
     masks,
     moments,
@@ -52,6 +53,7 @@ ROUTERS = [
     masks.router,
     reports.router,
     library.router,
+    jobs.router,
     health.router,
 ]
 # what a library may refuse, by name, and how that is told; anything else is its own trouble: 503

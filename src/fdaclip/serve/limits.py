@@ -18,7 +18,7 @@ class Limits:
         heavy: of what decodes video or asks the whole model: at a time; as many may wait.
         exports: of them, those that cut at a time, so that looking at videos goes on meanwhile.
         export, export_seconds: bytes that one may send, and s of video that it may cut.
-        streams: video files that are being sent.
+        streams: video files that are being sent. followers: of jobs.
         pictures: bytes of thumbnails that are kept in memory.
     """
 
@@ -34,4 +34,5 @@ class Limits:
     export: int = 4 << 30
     export_seconds: float = 3600.0
     streams: int = 64
+    followers: int = 64
     pictures: int = 32 << 20

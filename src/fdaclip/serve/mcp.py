@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Annotated, Any, Literal
 
+import anyio
 import numpy as np
 from mcp.server.mcpserver import Context, Elicit, Image, MCPServer, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
@@ -26,7 +27,7 @@ from fdaclip import __version__
 from fdaclip.library import Ask, Filters, Library, LibraryError
 from fdaclip.library.names import from_key
 
-from . import told
+from . import told, wire
 from .asked import query
 from .catalogue import shown
 from .frame import frame
@@ -113,19 +114,21 @@ class Consent(BaseModel):
     index: bool = Field(description="Read these videos and add them to the library?")
 
 
-def create_server(library: Library, *, read_only: bool = False, model: str = "") -> MCPServer[Any]:
+def create_server(library: Library, *, read_only: bool = False) -> MCPServer[Any]:
     """The tools for this library.
 
     Args:
         read_only: leave out the one that indexes.
-        model: folder or name of the library's model, if it is not where the library remembers it.
     """
     service = Service(library, read_only=read_only)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Any]) -> AsyncIterator[None]:
-        yield
-        service.close()
+        try:
+            yield
+        finally:
+            service.close()
+            await anyio.to_thread.run_sync(service.jobs.end)
 
     server: MCPServer[Any] = MCPServer(
         "fdaclip",
@@ -135,7 +138,7 @@ def create_server(library: Library, *, read_only: bool = False, model: str = "")
         log_level="WARNING",
         lifespan=lifespan,
     )
-    tools = Tools(service, model)
+    tools = Tools(service)
     server.add_tool(tools.search_moments, annotations=READS)
     server.add_tool(tools.describe_library, annotations=READS)
     server.add_tool(tools.get_frame, annotations=READS, structured_output=False)
@@ -169,8 +172,8 @@ async def consent(
 class Tools:
     """What an assistant may do; the docstrings are what it reads."""
 
-    def __init__(self, service: Service, model: str) -> None:
-        self._service, self._model = service, model
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     async def search_moments(
         self,
@@ -276,19 +279,20 @@ class Tools:
         if not agreed.index:
             raise ToolError("nothing was indexed: the person said no")
 
-        async def tell(seconds: float) -> None:
-            moments = (await self._service.catalogue()).moments
-            await ctx.report_progress(seconds, message=f"{moments} moments in the library")
+        async def tell(job: wire.Job) -> None:
+            if now := job.progress:
+                said = f"{now.done} of {now.files} files"
+                await ctx.report_progress(now.elapsed, message=said)
 
         with plainly():
             given = os.path.abspath(os.path.expanduser(path))
-            report = await index(given, str(self._service.place), self._model, tell)
+            report = await index(self._service.jobs, given, tell)
         return Indexed(
-            files=report["found"],
-            encoded=report["encoded"],
-            unchanged=report["unchanged"],
-            moments=report["moments"],
-            bad=[f"{one['path']}: {one['reason']}" for one in report["bad"]],
+            files=report.found,
+            encoded=report.encoded,
+            unchanged=report.unchanged,
+            moments=report.moments,
+            bad=[f"{fault.path}: {fault.reason}" for fault in report.bad],
         )
 
     async def _stretch(self, moment: str) -> tuple[str, float, float]:

@@ -31,13 +31,17 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.jobs = Counter(
+            "fdaclip_jobs", "Indexing that has ended, and how.", ["state"], registry=self.registry
+        )
+        self._gauge("fdaclip_indexing", "Is a job at work?").set_function(service.indexing)
         self._gauge("fdaclip_batches", "Passes in which searches were answered.").set_function(
             lambda: service.together.batches
         )
         self._gauge("fdaclip_searches", "Searches that were answered in them.").set_function(
             lambda: service.together.answered
         )
-        for name in ("searches", "uploads", "heavy", "exports", "streams"):
+        for name in ("searches", "uploads", "heavy", "exports", "streams", "followers"):
             self._gauge(f"fdaclip_{name}_present", f"At the desk: {name}.").set_function(
                 lambda name=name: getattr(service, name).present  # type: ignore[misc]
             )

@@ -30,6 +30,7 @@ from fdaclip.logs import Log
 from .catalogue import Catalogue
 from .guard import Refused
 from .ids import Stretch, parsed, video_id
+from .jobs import Jobs
 from .kept import Kept
 from .limits import Limits
 from .load import Desk, Together
@@ -52,8 +53,10 @@ class Service:
 
     Attributes:
         read_only: nothing may be indexed. reports: folder of `evaluate`'s reports, or None.
-        searches, uploads, heavy, exports, streams: places for those who ask; see `Limits`.
+        searches, uploads, heavy, exports, streams, followers: places for those who ask; see
+            `Limits`.
         whys, clips, playable: what was made lately: reasons, stretches of video, clips that play.
+        jobs: indexing that was asked for.
         draining: set when the server is about to end; what streams without end ends then.
     """
 
@@ -73,7 +76,9 @@ class Service:
         self.heavy = Desk(self.limits.heavy, self.limits.heavy * 4, 30.0)
         self.exports = Desk(self.limits.exports, self.limits.exports * 4, 30.0)
         self.streams = Desk(self.limits.streams, 0, self.limits.patience)
+        self.followers = Desk(self.limits.followers, 0, self.limits.patience)
         self.draining = asyncio.Event()
+        self.jobs = Jobs(library.folder, self._job_ended)
         self.metrics = Metrics(self)
         self.together = Together[Ask, Page | LibraryError](self._answers)
         self._asking = Lock()
@@ -85,18 +90,21 @@ class Service:
         self._facts_thread = ThreadPoolExecutor(1, "facts")
         self._heavy_thread = ThreadPoolExecutor(1, "heavy")
         self._catalogue = Catalogue(None)
-        self._looked = -FRESH
+        self._looked = self._changed = -FRESH
         self._status: tuple[float, Status] | None = None
 
     def close(self) -> None:
-        """Nothing new is begun any more."""
+        """Nothing new is begun any more, and what is being indexed is asked to end."""
         self.draining.set()
-        for desk in (self.searches, self.uploads, self.heavy, self.exports, self.streams):
+        self.jobs.close()
+        desks = self.searches, self.uploads, self.heavy, self.exports, self.streams, self.followers
+        for desk in desks:
             desk.closing = True
 
     def end(self) -> None:
         """Wait for what is under way; the last call."""
         self.close()
+        self.jobs.end()
         self._facts_thread.shutdown(cancel_futures=True)
         self.playable.end()
         self._heavy_thread.shutdown(cancel_futures=True)
@@ -150,9 +158,10 @@ class Service:
 
     async def catalogue(self, *, fresh: bool = False) -> Catalogue:
         """The files as the tables stand, or with ``fresh`` unset stood half a second ago."""
-        if fresh or time.monotonic() - self._looked >= FRESH:
+        began = time.monotonic()
+        if fresh or self._looked < max(began - FRESH, self._changed):
             self._catalogue = await self.read(self._look)
-            self._looked = time.monotonic()
+            self._looked = began
         return self._catalogue
 
     def _look(self, library: Library) -> Catalogue:
@@ -207,8 +216,9 @@ class Service:
 
     async def status(self) -> Status:
         """Counts and sizes; of a second ago, maybe, for it reads the sizes of all its files."""
-        if self._status is None or time.monotonic() - self._status[0] >= STATUS_FRESH:
-            self._status = time.monotonic(), await self.read(lambda library: library.status())
+        began = time.monotonic()
+        if self._status is None or self._status[0] < max(began - STATUS_FRESH, self._changed):
+            self._status = began, await self.read(lambda library: library.status())
         return self._status[1]
 
     @property
@@ -217,18 +227,26 @@ class Service:
         return bool(self.library.stamp.model or self.library.loaded)
 
     def indexing(self) -> bool:
-        """Is somebody writing to the library?"""
-        return False
+        """Is a job of this server at work?"""
+        return self.jobs.running is not None
+
+    def _job_ended(self, state: str) -> None:
+        """What was read of the library before is out of date; in the job's thread."""
+        self._changed = time.monotonic()
+        self.metrics.jobs.labels(state).inc()
 
     # --- answers that are streams, bodies that are files -----------------------------------------
 
-    async def stream(self, opened: Callable[[], Response]) -> Response:
+    async def stream(self, opened: Callable[[], Response], desk: Desk | None = None) -> Response:
         """A stream's answer; it holds its place until it is sent.
+
+        Args:
+            desk: where; by default that of files.
 
         Raises:
             Refused: 503, too many are being sent; what ``opened`` raises.
         """
-        place = self.streams.place()
+        place = (desk or self.streams).place()
         await place.__aenter__()
         try:
             response = await asyncio.to_thread(opened)

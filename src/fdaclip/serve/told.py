@@ -1,10 +1,10 @@
-"""Hits and files as they go over the wire."""
+"""Hits, files and what was indexed, as they go over the wire."""
 
 from __future__ import annotations
 
 import os
 
-from fdaclip.library import Hit
+from fdaclip.library import AddReport, Failure, Hit, Progress
 from fdaclip.library.names import to_key
 from fdaclip.library.rows import Video
 
@@ -98,6 +98,50 @@ def file(row: Video, mounts: Mounts) -> wire.Video:
         offline=mounts.offline(row),
         thumbnail=f"{BASE}/videos/{video}/thumbnail.jpg" if row.present and row.moments else None,
         media=f"{BASE}/videos/{video}/media",
+    )
+
+
+def fault(failure: Failure) -> wire.Fault:
+    """A file that could not be indexed."""
+    return wire.Fault(
+        video=video_id(to_key(failure.path)),
+        path=shown(failure.path),
+        reason=shown(failure.reason),
+    )
+
+
+def progress(now: Progress) -> wire.JobProgress:
+    """How far indexing is."""
+    return wire.JobProgress(
+        files=now.files,
+        done=now.done,
+        bad=now.bad,
+        share=now.share,
+        seconds=now.seconds,
+        elapsed=now.elapsed,
+        rate=now.seconds / now.elapsed if now.seconds else None,
+        left=now.left,
+        current=shown(now.current),
+    )
+
+
+def report(done: AddReport) -> wire.JobReport:
+    """What was indexed."""
+    return wire.JobReport(
+        found=done.found,
+        encoded=done.encoded,
+        moments=done.moments,
+        seconds=done.seconds,
+        elapsed=done.elapsed,
+        unchanged=done.unchanged,
+        touched=done.touched,
+        moved=done.moved,
+        duplicates=done.duplicates,
+        missing=done.missing,
+        offline=done.offline,
+        bad=[fault(failure) for failure in done.bad],
+        partial=[fault(failure) for failure in done.partial],
+        summary=done.summary,
     )
 
 

@@ -7,12 +7,8 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from fdaclip.library import Failure
-from fdaclip.library.names import to_key
-
-from .. import wire
+from .. import told, wire
 from ..catalogue import Catalogue, shown, shown_key
-from ..ids import video_id
 from .here import Here
 
 router = APIRouter(tags=["library"])
@@ -39,8 +35,8 @@ async def library(service: Here) -> wire.LibraryFacts:
         searchable_text=catalogue.has_texts,
         picture_queries=service.sees,
         folders=_folders(catalogue),
-        bad=[_fault(failure) for failure in status.bad],
-        partial=[_fault(failure) for failure in status.partial],
+        bad=[told.fault(failure) for failure in status.bad],
+        partial=[told.fault(failure) for failure in status.partial],
         missing=[shown(path) for path in status.missing],
         offline=[wire.Offline(mount=shown(m), files=n) for m, n in status.offline.items()],
     )
@@ -54,11 +50,3 @@ def _name(model: str) -> str:
 def _folders(catalogue: Catalogue) -> list[wire.Folder]:
     counts = Counter(shown_key(row.path).rpartition("/")[0] or "/" for row in catalogue.videos)
     return [wire.Folder(path=path, files=files) for path, files in counts.most_common(FOLDERS)]
-
-
-def _fault(failure: Failure) -> wire.Fault:
-    return wire.Fault(
-        video=video_id(to_key(failure.path)),
-        path=shown(failure.path),
-        reason=shown(failure.reason),
-    )
