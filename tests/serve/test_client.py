@@ -117,6 +117,13 @@ def test_moments_and_videos(client: Client, little: Little) -> None:
     assert client.library().files == 4 and client.health().status == "ok"
 
 
+def test_an_address_that_was_told_is_asked_as_it_is() -> None:
+    client, asked = answering(httpx2.Response(200, content=b"jpeg"))
+    address = f"/api/v1/moments/{MOMENT}/why/0/mask.jpg?q=a+dog&without=x"
+    assert client.get(address) == b"jpeg"
+    assert asked[0].url.raw_path.decode() == address
+
+
 def test_the_file_itself(client: Client, little: Little, tmp_path: Path) -> None:
     video = client.search("a dog", path="a.mp4", limit=1).hits[0].video
     content = (little.films / "a.mp4").read_bytes()

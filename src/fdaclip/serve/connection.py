@@ -113,7 +113,7 @@ class Connection:
                     request = self._http.build_request(
                         method,
                         address,
-                        params=_given(query),
+                        params=_given(query) or None,  # none at all leaves the address as it is
                         json=json,
                         data=_given(form) or None,
                         files=[(name, _opened(one, opened)) for name, one in (sent or {}).items()],
