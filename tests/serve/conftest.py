@@ -24,9 +24,15 @@ def little(tmp_path_factory: pytest.TempPathFactory) -> Little:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that server's library and films, and of the reports that it shows."""
+    return tmp_path_factory.mktemp("site")
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
     """Of a server over four films of four moments; its library is not to be changed."""
-    with serving(library_of_films(tmp_path_factory.mktemp("site"))) as address:
+    with serving(library_of_films(site), "--reports", str(site)) as address:
         yield address
 
 

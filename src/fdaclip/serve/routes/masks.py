@@ -18,7 +18,7 @@ from fdaclip.motion import MotionConfig
 from .. import wire
 from ..guard import Refused
 from ..ids import VIDEO
-from ..masks import FRAMES, config_of, decoded, masks_of, settings
+from ..masks import FRAMES, LONGEST, config_of, decoded, masks_of, settings
 from ..media import open_checked
 from ..service import Service
 from ..uploads import kept
@@ -37,14 +37,15 @@ def _form() -> dict[str, Any]:
     """The form as OpenAPI tells it."""
     kinds = {"number": "number", "integer": "integer", "boolean": "boolean", "choice": "string"}
     fields: dict[str, Any] = {
-        "upload": {"type": "string", "format": "binary"},
-        "video": {"type": "string", "pattern": f"^{VIDEO}$"},
-        "start": {"type": "number", "minimum": 0, "default": 0},
-        "end": {"type": "number", "minimum": 0},
+        "upload": {"type": "string", "format": "binary", "description": "A video file, or:"},
+        "video": {"type": "string", "pattern": f"^{VIDEO}$", "description": "The id of one."},
+        "start": {"type": "number", "minimum": 0, "default": 0, "description": "s"},
+        "end": {"type": "number", "minimum": 0, "description": f"s, {LONGEST:g} s on at most."},
         "frames": {"type": "integer", "minimum": 1, "maximum": FRAMES, "default": 6},
     }
     for one in settings():
-        fields[one.name] = {"type": kinds[one.kind], "default": one.default}
+        told = {"default": one.default, "description": one.help}
+        fields[one.name] = {"type": kinds[one.kind], **told}
         if one.choices:
             fields[one.name]["enum"] = one.choices
     return {"title": "MasksForm", "type": "object", "properties": fields}
