@@ -25,7 +25,9 @@ export function closeMoment() {
   document.querySelector(`.hit[data-id="${id}"] .hit-link`)?.focus({ preventScroll: false });
 }
 
-const shut = () => navigate(changed({ m: null, why: null }));
+/** The address with some things changed, in the view that shows the moment. */
+const there = (changes) => location.pathname + changed(changes).slice(1);
+const shut = () => navigate(there({ m: null, why: null }));
 
 /** Open the moment of that id, or do nothing if it is open. */
 export async function openMoment(id) {
@@ -61,7 +63,7 @@ function build(mine, hit, signal, whyAsked) {
   const beside = (step) =>
     all[place + step] &&
     place >= 0 &&
-    navigate(changed({ m: all[place + step].id }), { replace: true });
+    navigate(there({ m: all[place + step].id }), { replace: true });
   const select = () => {
     picked.toggle(hit);
     selectButton.setAttribute("aria-pressed", picked.has(hit.id));
@@ -86,8 +88,7 @@ function build(mine, hit, signal, whyAsked) {
     icon("why"),
     "Why it matched",
   );
-  const toggleWhy = () =>
-    navigate(changed({ why: whyPanel.hidden ? "1" : null }), { replace: true });
+  const toggleWhy = () => navigate(there({ why: whyPanel.hidden ? "1" : null }), { replace: true });
   whyButton.addEventListener("click", toggleWhy);
   whyButton.hidden = !meant;
   mine.why = (wanted) => {

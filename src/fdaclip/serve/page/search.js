@@ -3,7 +3,7 @@
 import { address, ask, library } from "./api.js";
 import { dropped, onAsked, showAsked, take, words } from "./box.js";
 import { buildCard, fillCard } from "./cards.js";
-import { el, errorNotice, notice, toast } from "./dom.js";
+import { el, errorNotice, icon, notice, toast } from "./dom.js";
 import { buildFilters } from "./filters.js";
 import { count, many, span } from "./format.js";
 import { closeMoment, openMoment } from "./moment.js";
@@ -37,8 +37,8 @@ const kept = new Map(); // answers by question, the latest 40: going back is at 
 
 const params = () => new URLSearchParams(location.search);
 
-/** The moments on the page, in order. */
-export const hits = () => answers.hits;
+/** The moments on the page, in order; none while another view is shown. */
+export const hits = () => (view ? answers.hits : []);
 
 /** The address of this search with some things changed; null takes one away. */
 export function changed(changes) {
@@ -303,14 +303,22 @@ async function showHome() {
       );
       return;
     }
+    const folder = params().get("folder") ?? "";
     view.hero.append(
       el(
         "p.soft",
         {},
-        `${many(facts.files, "video")}, ${span(facts.hours * 3600)}, ${many(facts.moments, "moment")}. Say what happens in it, or drop a picture.`,
+        folder
+          ? `In ${folder}. Say what happens there, or drop a picture.`
+          : `${many(facts.files, "video")}, ${span(facts.hours * 3600)}, ${many(facts.moments, "moment")}. Say what happens in it, or drop a picture.`,
       ),
     );
-    const { videos } = await ask("/videos", { query: { limit: 48 }, signal: leaving });
+    if (folder) {
+      view.hero.append(
+        el("a.button.plain", { href: changed({ folder: null }) }, icon("close"), "All folders"),
+      );
+    }
+    const { videos } = await ask("/videos", { query: { limit: 48, folder }, signal: leaving });
     if (!home()) return;
     const wall = videos
       .filter((video) => video.thumbnail)
