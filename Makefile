@@ -4,7 +4,11 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 
-.PHONY: help install demo quick test slow lint types check bench clean
+PLAYWRIGHTS_OWN = import os, playwright.sync_api as p; \
+	own = p.sync_playwright().start(); there = os.path.exists(own.chromium.executable_path); \
+	own.stop(); raise SystemExit(not there)
+
+.PHONY: help install demo quick test slow browser chromium lint types check bench clean
 
 help:            ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +33,20 @@ test: install    ## the fast tests
 
 slow: install    ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+browser: install ## the web page's tests, in a real Chromium
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@$(MAKE) -s chromium
+	$(BIN)/python -m pytest -m browser
+
+# One of the system or of Playwright; installed only where that is one command and may be done.
+chromium:
+	@if [ -x /usr/bin/chromium ] || $(BIN)/python -c '$(PLAYWRIGHTS_OWN)'; then :; \
+	elif [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release; then \
+		echo "no Chromium here: installing Debian's"; apt-get -q update && apt-get -qy install chromium; \
+	else \
+		echo "no Chromium found. Install it as /usr/bin/chromium (Debian: apt install chromium)," >&2; \
+		echo "or fetch Playwright's own: $(BIN)/playwright install --with-deps chromium" >&2; exit 1; fi
 
 lint: install    ## ruff: style and format
 	$(BIN)/ruff check .
