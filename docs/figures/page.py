@@ -40,6 +40,10 @@ def main() -> None:
         page.wait_for_timeout(3000)  # the pictures of the panel
         page.mouse.move(0, 0)
         save(page, "page_why")
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 860})
+        model(page, address)
+        save(page, "page_model")
         browser.close()
 
 
@@ -47,6 +51,15 @@ def search(page: Page, address: str, words: str) -> None:
     page.goto(f"{address}/?{urlencode({'q': words})}")
     page.locator(".hit[data-id]").first.wait_for(timeout=60_000)
     page.wait_for_load_state("networkidle")
+
+
+def model(page: Page, address: str) -> None:
+    """Big Buck Bunny's masks, if the library has it, else those of its first video."""
+    videos = page.request.get(f"{address}/api/v1/videos").json()["videos"]
+    bunny = [video["id"] for video in videos if "bunny" in video["name"]]
+    page.goto(f"{address}/model?{urlencode({'video': (bunny or [videos[0]['id']])[0]})}")
+    page.locator(".strip .thumb").nth(2).click(timeout=60_000)
+    page.wait_for_timeout(500)  # its pictures
 
 
 def save(page: Page, name: str) -> None:

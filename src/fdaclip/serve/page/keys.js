@@ -27,6 +27,11 @@ const KEYS = {
     ["M", "more like this"],
     ["F", "full screen"],
   ],
+  "On the model page": [
+    ["← →", "one frame back, ahead"],
+    ["Space", "play the frames"],
+    ["1 2 3 4", "frame, mask over it, mask alone, difference"],
+  ],
 };
 
 /** Open it. */
