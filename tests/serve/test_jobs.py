@@ -78,7 +78,6 @@ def begin(client: Any, base: str = "", **asked: Any) -> str:
     assert answer.status_code == 202, answer.text
     found = answer.json()
     assert answer.headers["location"] == f"{API}/{found['id']}"
-    assert found["state"] == "running" and found["ended"] is None
     return str(found["id"])
 
 
@@ -349,6 +348,17 @@ def test_odd_orders_are_refused(little: Little, asked: Any, status: int, code: s
     assert answer.json()["error"]["code"] == code
     assert len(answer.content) < 2000
     assert client.get(API).json() == {"jobs": [], "running": None}
+
+
+def test_what_is_no_video_is_not_sent_for_having_been_indexed(little: Little) -> None:
+    client = little.client()
+    (bad,) = client.get("/api/v1/videos", params={"state": "bad"}).json()["videos"]
+    for headers in ({}, {"range": "bytes=0-3"}):
+        answer = client.get(bad["media"], headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "bad")
+        assert b"no film at all" not in answer.content
+    assert client.get(f"/api/v1/videos/{bad['id']}/thumbnail.jpg").status_code == 404
+    assert client.get(bad["media"][: -len("media")] + "clip.mp4?start=0&end=1").status_code >= 400
 
 
 def test_a_job_that_is_not_known(little: Little) -> None:

@@ -104,11 +104,11 @@ class Ingest:
         self._bytes = sum(found.size for found in scan.files)
         log.info("indexing", files=len(scan.files), bytes=self._bytes)
         waiting = [found for found in scan.files if not self._unchanged(found)]
-        self._tell()
         # the largest first, lest one of them is left at the end for one processor alone
         waiting.sort(key=lambda found: -found.size)
         paths = self._to_decode(waiting)
         first = self._interrupts.unless_asked(lambda: next(paths, None))
+        self._tell()  # the model may take a while to load
         if first is not None:
             self._decode_and_encode(first, paths)
         self._mark_missing(scan)

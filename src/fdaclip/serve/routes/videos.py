@@ -78,6 +78,10 @@ async def thumbnail(service: Here, video: VideoId, request: Request) -> Response
 async def file(service: Here, video: VideoId, request: Request) -> Response:
     """The file itself, in the ranges that a player asks for."""
     row = await service.file(video)
+    if row.state == "bad":  # it may be no video at all
+        raise Refused(
+            409, "bad", "nothing of this file could be indexed, so it is not sent", row.reason
+        )
     return await service.stream(
         lambda: media(
             from_key(row.path),
