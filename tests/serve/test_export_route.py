@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from little_server import HERE, Little, made
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from fdaclip.library.export import Cuts
 from fdaclip.serve import exports
 from fdaclip.serve.exports import disposition, plain, unique
 from fdaclip.serve.limits import Limits
@@ -264,6 +267,25 @@ def test_a_disk_that_takes_nothing_is_told(
         assert refused(answer) == (507, "cannot_write")
         assert "X" not in answer.text  # where temporary files lie is nobody's business
     assert not list(folder.iterdir())
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a thread's niceness is its process's"
+)
+def test_those_who_search_go_first(
+    client: TestClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def cut_all(*args: Any, **how: Any) -> Cuts:
+        asked = [sys.executable, "-c", "import os; print(os.nice(0))"]
+        told.append(int(subprocess.run(asked, capture_output=True, text=True).stdout))
+        return Cuts()
+
+    monkeypatch.setattr(exports, "cut_all", cut_all)
+    before = os.nice(0)
+    export(client, [moments(client)["a.mp4"]])
+    assert told == [before + exports.LOWER] and os.nice(0) == before
 
 
 # --- nothing is left behind ----------------------------------------------------------------------
