@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { el, errorNotice, icon, iconButton, notice } from "./dom.js";
 import { count, span } from "./format.js";
 
+const PATIENCE = 4000; // ms for a browser to tell how long a file lasts
 const PAGE = 200; // videos that are asked for at once
 const ENOUGH = 60; // that are shown, until more is asked for by typing
 
@@ -147,6 +148,7 @@ export function lengthOf(file) {
       done(Number.isFinite(video.duration) && video.duration > 0 ? video.duration : null),
     );
     video.addEventListener("error", () => done(null));
+    setTimeout(() => done(null), PATIENCE);
     video.src = url;
   }).finally(() => {
     video.removeAttribute("src");

@@ -115,9 +115,11 @@ export async function update() {
   const before = asked;
   asked = read();
   view.controls.show(asked.settings);
-  if (view.file && !asked.video) return refresh();
-  if (asked.video && asked.video === before?.video && view.facts?.id === asked.video) {
-    if (asked.start === null) Object.assign(asked, liveliest(view.facts));
+  const same = view.file
+    ? !asked.video
+    : asked.video && asked.video === before?.video && view.facts?.id === asked.video;
+  if (same) {
+    if (view.facts && asked.start === null) Object.assign(asked, liveliest(view.facts));
     return refresh();
   }
   view.file = null;
@@ -237,7 +239,7 @@ async function take(file) {
 
 /** Show what is asked, write it into the address, and ask the server after so many ms. */
 function refresh(after = 0) {
-  if (!view.facts) return;
+  if (!view.facts || !view.controls) return;
   view.stretch.show(view.facts, asked);
   view.controls.show(asked.settings);
   view.reset.hidden = !Object.keys(asked.settings).length;
@@ -246,6 +248,7 @@ function refresh(after = 0) {
   clearTimeout(view.timer);
   if (key === view.key) return;
   view.aborter?.abort();
+  view.key = ""; // what was given up may be wanted again
   view.timer = setTimeout(() => {
     view.key = key;
     history.replaceState(null, "", addressOf(asked));
@@ -272,7 +275,7 @@ async function masks(tried = 1) {
     if (view.file) showSource(found.frames[0]?.frame);
   } catch (error) {
     if (error.name === "AbortError" || view?.aborter !== aborter) return;
-    view.key = ""; // so that the same may be asked again
+    view.key = "";
     if (error.status === 503 && tried < TRIES) {
       view.stage.tell("The server has much to do; it is asked again…");
       view.timer = setTimeout(() => masks(tried + 1), 1000 * (error.retryAfter || 1));
