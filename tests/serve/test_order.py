@@ -25,6 +25,7 @@ from fdaclip.library.lock import writing
 from fdaclip.library.names import to_key
 from fdaclip.model.errors import ModelError
 from fdaclip.serve import jobs, order
+from fdaclip.serve.app import create_app
 from fdaclip.serve.ids import video_id
 from fdaclip.serve.order import Order, Said, Teller, carried_out
 
@@ -105,6 +106,12 @@ def test_what_goes_wrong_is_told(
     monkeypatch.setattr(order, "opened", unknown)
     damaged = carry_out(own.films).error
     assert damaged and (damaged.message, damaged.hint) == ("the model is damaged", "")
+
+
+def test_the_model_is_where_the_server_was_told_it_is(own: Little) -> None:
+    assert order.opened(str(own.library)).stamp.model == "fake"
+    create_app(Library(own.library, FakeEncoder(), model="/models/moved"))
+    assert order.opened(str(own.library)).stamp.model == "/models/moved"
 
 
 def test_interrupted_before_it_has_begun(

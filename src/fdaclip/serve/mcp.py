@@ -128,7 +128,8 @@ def create_server(library: Library, *, read_only: bool = False) -> MCPServer[Any
             yield
         finally:
             service.close()
-            await anyio.to_thread.run_sync(service.jobs.end)
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(service.jobs.end)
 
     server: MCPServer[Any] = MCPServer(
         "fdaclip",
