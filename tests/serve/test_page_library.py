@@ -412,9 +412,8 @@ def test_bad_files_are_tried_again_one_or_all(page: Page) -> None:
     expect(page.get_by_text("zero bytes").first).to_be_visible()
     page.get_by_role("button", name="Try again: empty.mp4").click()
     expect(page.get_by_role("heading", name="It did not work this time either")).to_be_visible()
-    page.get_by_role("button", name="Try all again").click()
-    until(page, "asked => true")
-    expect(page.get_by_role("heading", name="It did not work this time either")).to_be_visible()
+    with page.expect_response(re.compile("/jobs$")):
+        page.get_by_role("button", name="Try all again").click()
     assert server.asked == [
         {"paths": [], "videos": [FAULT.video], "retry": True},
         {"paths": [], "videos": [FAULT.video, other.video], "retry": True},
@@ -424,9 +423,11 @@ def test_bad_files_are_tried_again_one_or_all(page: Page) -> None:
 # --- for everybody -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 1280, 3840])
-def test_nobody_is_kept_out(page: Page, look: Any, width: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "look"),
+    [(320, "dark"), (390, "light"), (1280, "light"), (1280, "dark"), (3840, "dark")],
+)
+def test_nobody_is_kept_out(page: Page, width: int, look: Any) -> None:
     away = {"mount": "/media/archive", "files": 420}
     facts(page, offline=[away], missing=["/films/" + "long name " * 20], bad=[FAULT.model_dump()])
     server = jobs(page, job("done", report=report(found=3, encoded=2, moments=9, bad=[FAULT])))
@@ -434,8 +435,8 @@ def test_nobody_is_kept_out(page: Page, look: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.goto("/library")
     expect(page.locator(".lib-end")).to_be_visible()
-    for button in page.get_by_role("button", name="Show: ").all():
-        button.click()
+    for _ in range(3):
+        page.get_by_role("button", name="Show: ").first.click()
     assert barriers(page) == []
     assert not wider_than_its_window(page)
     server.now = job()
