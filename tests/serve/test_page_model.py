@@ -191,6 +191,22 @@ def test_a_busy_server_is_asked_again(page: Page) -> None:
     assert len(refused) == 1
 
 
+def test_a_server_that_is_gone_and_comes_back(page: Page) -> None:
+    page.route("**/api/v1/masks", lambda route: route.abort())
+    page.goto("/model")
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    expect(page.get_by_role("slider", name="Start")).to_be_hidden()
+    page.unroute("**/api/v1/masks")
+    expect(page.locator(THUMBS)).to_have_count(8)  # by itself
+    page.route("**/api/v1/masks", lambda route: route.abort())
+    page.get_by_role("slider", name="Frames").press("ArrowLeft")
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    page.unroute("**/api/v1/masks")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(THUMBS)).to_have_count(7)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_only_the_last_question_is_answered(page: Page) -> None:
     shown(page)
     held: list[Route] = []

@@ -15,6 +15,7 @@ import { buildReports, buildSteps } from "./model_text.js";
 
 export const title = "Model";
 const REST = 160; // ms after the last change before the server is asked
+const COME_BACK = 3000; // ms after which a server that was gone is asked again
 const TRIES = 6; // of a server that has much to do
 const LIVELIEST = 6; // s of the moment in which most moves, to begin with
 
@@ -91,14 +92,26 @@ export async function show(root, leaving) {
     view.aborter?.abort();
     view = null;
   });
-  view.stage.clear();
   tellModel(about);
+  await begin();
+}
+
+/** Make the controls of what the server says can be set; then what the address says. */
+async function begin() {
+  calm();
+  view.stage.clear();
+  view.side.hidden = false;
+  view.stretch.element.hidden = true;
+  waitSource();
+  view.settingsRoot.replaceChildren(el("div.skeleton.settings-wait"));
   try {
-    view.settings = await ask("/masks", { signal: leaving });
+    view.settings = await ask("/masks", { signal: view.leaving });
   } catch (error) {
-    if (error.name !== "AbortError") trouble(error, () => navigate(location.href));
-    return;
+    if (error.name === "AbortError" || !view) return;
+    view.side.hidden = true;
+    return trouble(error, begin);
   }
+  if (!view) return;
   view.controls = buildControls(view.settings, (name, value) => {
     const settings = { ...asked.settings };
     if (value === null) delete settings[name];
@@ -302,7 +315,10 @@ function instead(...shown) {
 
 /** What went wrong; what would go wrong again needs another video, not another try. */
 function trouble(error, again) {
-  if (error.status < 400 || error.status >= 500) return instead(errorNotice(error, again));
+  if (error.status < 400 || error.status >= 500) {
+    if (error.code === "unreachable") view.timer = setTimeout(again, COME_BACK);
+    return instead(errorNotice(error, again));
+  }
   instead(
     notice({
       sign: "warning",
@@ -357,7 +373,7 @@ function showSource(picture = view.facts?.thumbnail) {
         el(
           "p.soft.small",
           {},
-          told ? told.filter(Boolean).join(" · ") : "Choose one, or drop it here",
+          told ? told.filter(Boolean).map(unbroken).join(" · ") : "Choose one, or drop it here",
         ),
         view.file && el("p.soft.small", {}, "Goes to this server, and is not kept"),
       ),
@@ -370,6 +386,8 @@ function showSource(picture = view.facts?.thumbnail) {
     ),
   );
 }
+
+const unbroken = (text) => text.replaceAll(" ", "\u00a0");
 
 async function choose() {
   const chosen = await chooseVideo(view.leaving);
