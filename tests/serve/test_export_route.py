@@ -25,6 +25,7 @@ from fdaclip.library.export import Cuts
 from fdaclip.serve import exports
 from fdaclip.serve.exports import disposition, plain, unique
 from fdaclip.serve.limits import Limits
+from fdaclip.serve.load import LOWER
 from fdaclip.video import open_video
 
 API = "/api/v1"
@@ -114,8 +115,18 @@ def test_lists(client: TestClient, folder: Path, little: Little) -> None:
     assert not list(folder.iterdir())
 
 
+def test_what_comes_is_described(client: TestClient) -> None:
+    operation = client.get(f"{API}/openapi.json").json()["paths"][f"{API}/export"]["post"]
+    described = set(operation["responses"]["200"]["content"])
+    ids = list(moments(client).values())
+    for how in ("lossless", "edl", "fcpxml", "csv", "json"):
+        for some in (ids[:1], ids):
+            kind = export(client, some, how).headers["content-type"].partition(";")[0]
+            assert {kind, f"{kind.partition('/')[0]}/*"} & described, kind
+
+
 def test_a_list_needs_no_place_where_videos_are_cut(little: Little, folder: Path) -> None:
-    app = little.app(limits=Limits(heavy=0, exports=0))
+    app = little.app()
     app.service.exports._most = app.service.heavy._most = 0
     client = TestClient(app, base_url=HERE)
     ids = list(moments(client).values())
@@ -285,7 +296,7 @@ def test_those_who_search_go_first(
     monkeypatch.setattr(exports, "cut_all", cut_all)
     before = os.nice(0)
     export(client, [moments(client)["a.mp4"]])
-    assert told == [before + exports.LOWER] and os.nice(0) == before
+    assert told == [before + LOWER] and os.nice(0) == before
 
 
 # --- nothing is left behind ----------------------------------------------------------------------
@@ -405,6 +416,7 @@ def test_a_server_that_ends_stops_it(
                 progress(0.5, 3)
         except exports.Refused as refused:
             stopped.append(refused.code)
+            time.sleep(0.5)  # its processes take a while to end
             raise
 
     monkeypatch.setattr(exports, "cut_all", slow)
@@ -423,8 +435,10 @@ def test_a_server_that_ends_stops_it(
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
+        app.service.end()  # the process may be gone the moment after
+        assert not list(folder.iterdir())
 
-    asyncio.run(end())  # waits for its threads
+    asyncio.run(end())
     assert stopped == ["left"]
     assert not list(folder.iterdir()) and at_rest(app)
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,7 +42,6 @@ KINDS = TYPES | {
     ".json": "application/json",
 }
 SPARE = 1 << 30  # bytes of the disk that are left to others
-LOWER = 10  # steps of priority by which cutting gives way
 EVERY = 0.5  # s between two looks at what has been written
 PIECE = 1 << 20  # bytes copied at a time
 TOLD = 5  # reasons in an error
@@ -158,9 +155,7 @@ def _cut(
     """Those of files that are as they were indexed, before they are cut and after."""
     sound, failed = _sound(wanted)
     rows = {one.excerpt.path: one.row for one in sound}
-    excerpts = [one.excerpt for one in sound]
-    with ThreadPoolExecutor(1, initializer=_give_way) as thread:
-        cuts = thread.submit(cut_all, excerpts, place, exact=exact, progress=watch).result()
+    cuts = cut_all((one.excerpt for one in sound), place, exact=exact, progress=watch)
     files = []
     for one in cuts.made:
         reason = trouble(rows[one.path])
@@ -170,12 +165,6 @@ def _cut(
         else:
             files.append(one.file)
     return files, failed + cuts.failed
-
-
-def _give_way() -> None:
-    """The processes of this thread leave the processor to those who search."""
-    if sys.platform == "linux":  # elsewhere it would be the whole server
-        os.nice(LOWER)
 
 
 def _listed(wanted: Sequence[Wanted], target: Path) -> tuple[list[Path], list[NotCut]]:

@@ -1,14 +1,17 @@
-"""How much at once: places at the desk, and one pass of the encoder for many who ask."""
+"""How much at once: places at the desk, one pass of the encoder for many, threads that give way."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from .guard import Refused
 
+LOWER = 10  # steps of priority
 Asked = TypeVar("Asked", bound=Hashable)
 Answer = TypeVar("Answer")
 
@@ -47,6 +50,12 @@ class Desk:
                 self._places.release()
         finally:
             self.present -= 1
+
+
+def give_way() -> None:
+    """This thread, and the processes that it starts, leave the processor to those who search."""
+    if sys.platform == "linux":  # elsewhere it would be the whole server
+        os.nice(LOWER)
 
 
 def busy() -> Refused:

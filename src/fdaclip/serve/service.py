@@ -33,7 +33,7 @@ from .ids import Stretch, parsed, video_id
 from .jobs import Jobs
 from .kept import Kept
 from .limits import Limits
-from .load import Desk, Together
+from .load import Desk, Together, give_way
 from .metrics import Metrics
 from .pictures import Picture, Pictures
 from .playable import Playable
@@ -89,6 +89,7 @@ class Service:
         self._facts, self._heavy = library.another(), library.another()
         self._facts_thread = ThreadPoolExecutor(1, "facts")
         self._heavy_thread = ThreadPoolExecutor(1, "heavy")
+        self._cutting = ThreadPoolExecutor(self.limits.exports, "cutting", initializer=give_way)
         self._catalogue = Catalogue(None)
         self._looked = self._changed = -FRESH
         self._status: tuple[float, Status] | None = None
@@ -108,6 +109,7 @@ class Service:
         self._facts_thread.shutdown(cancel_futures=True)
         self.playable.end()
         self._heavy_thread.shutdown(cancel_futures=True)
+        self._cutting.shutdown(cancel_futures=True)
 
     # --- searches --------------------------------------------------------------------------------
 
@@ -153,6 +155,15 @@ class Service:
             return await asyncio.get_running_loop().run_in_executor(
                 self._heavy_thread, work, self._heavy
             )
+
+    async def cut(self, work: Callable[[], Made]) -> Made:
+        """What ``work`` makes, for what takes longest: cutting videos, which gives way to all else.
+
+        Raises:
+            Refused: 503, too many ask for such things.
+        """
+        async with self.exports.place(), self.heavy.place():
+            return await asyncio.get_running_loop().run_in_executor(self._cutting, work)
 
     # --- files and moments -----------------------------------------------------------------------
 

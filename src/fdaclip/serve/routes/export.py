@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -49,12 +50,9 @@ async def export(service: Here, asked: wire.ExportRequest, request: Request) -> 
     seconds = sum(one.excerpt.end - one.excerpt.start for one in wanted)
     if asked.how in CUTS and seconds > service.limits.export_seconds:
         raise too_much(f"{seconds:,.0f} s of {service.limits.export_seconds:,.0f} s at most")
-    async with AsyncExitStack() as held:
-        gone = await held.enter_async_context(_leaving(request))
-        if asked.how not in UNREAD:
-            await held.enter_async_context(service.exports.place())
-            await held.enter_async_context(service.heavy.place())
-        made = await asyncio.to_thread(exported, wanted, asked.how, unknown, service.limits, gone)
+    async with _leaving(request) as gone:
+        work = partial(exported, wanted, asked.how, unknown, service.limits, gone)
+        made = await (asyncio.to_thread(work) if asked.how in UNREAD else service.cut(work))
     try:
         return await service.stream(lambda: Sent(made))
     except BaseException:
