@@ -3,10 +3,23 @@
 import { el } from "./dom.js";
 import { clock, span } from "./format.js";
 
-export const LONGEST = 60; // s that the server takes at once
+const LONGEST = 60; // s that the server takes at once
 export const FRAMES = { least: 1, most: 16, default: 8 };
 const SHORTEST = 0.5; // s
 const SVG = "http://www.w3.org/2000/svg";
+const LIVELIEST = 6; // s of the moment in which most moves, to begin with
+
+/** The stretch of a video in which most moves. */
+export function liveliest({ duration, moments }) {
+  if (duration === null) return { start: 0, end: null };
+  const best = moments.reduce(
+    (most, one) => (one.motion > (most?.motion ?? -1) ? one : most),
+    null,
+  );
+  const middle = best ? (best.start + best.end) / 2 : 0;
+  const start = Math.max(0, Math.min(middle - LIVELIEST / 2, duration - LIVELIEST));
+  return { start: Math.round(10 * start) / 10, end: Math.min(duration, start + LIVELIEST) };
+}
 
 /** @param {(stretch: { start: number, end: number | null, frames: number }) => void} changed */
 export function buildStretch(changed) {

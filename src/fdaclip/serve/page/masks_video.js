@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { el, errorNotice, icon, iconButton, notice } from "./dom.js";
-import { count, span } from "./format.js";
+import { bytes, count, span } from "./format.js";
 
 const PATIENCE = 4000; // ms for a browser to tell how long a file lasts
 const PAGE = 200; // videos that are asked for at once
@@ -169,3 +169,33 @@ export const noVideo = (readOnly, choose) =>
       !readOnly && el("a.button", { href: "/library" }, "Add a folder"),
     ].filter(Boolean),
   });
+
+/** What is said of a video: its picture, name and size. */
+export function sourceOf(facts, picture, own) {
+  const told = facts && [
+    facts.duration && span(facts.duration),
+    facts.width && `${facts.width} × ${facts.height}`,
+    bytes(facts.bytes),
+  ];
+  return el(
+    "div.source-line",
+    {},
+    picture ? el("img", { src: picture, alt: "" }) : el("div.no-video", {}, icon("film")),
+    el(
+      "div.source-name",
+      {},
+      el("h2.cut", { title: facts?.path ?? facts?.name ?? "" }, facts?.name ?? "No video"),
+      el(
+        "p.soft.small",
+        {},
+        told ? told.filter(Boolean).map(unbroken).join(" · ") : "Choose one, or drop it here",
+      ),
+      own && el("p.soft.small", {}, "Goes to this server, and is not kept"),
+    ),
+  );
+}
+
+/** The same while nothing is known of it yet. */
+export const waiting = () => el("div.source-line", {}, el("div.skeleton"), el("div.skeleton"));
+
+const unbroken = (text) => text.replaceAll(" ", "\u00a0");

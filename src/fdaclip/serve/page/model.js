@@ -6,18 +6,18 @@
 import { ask, library } from "./api.js";
 import { navigate } from "./app.js";
 import { el, errorNotice, icon, notice } from "./dom.js";
-import { bytes, count, many, span } from "./format.js";
-import { buildControls, sameAs } from "./masks_controls.js";
+import { many, span } from "./format.js";
+import { addressOf, read } from "./masks_address.js";
+import { buildControls } from "./masks_controls.js";
 import { buildStage } from "./masks_stage.js";
-import { buildStretch, FRAMES, LONGEST } from "./masks_stretch.js";
-import { chooseVideo, lengthOf, noVideo, takeDrops } from "./masks_video.js";
+import { buildStretch, liveliest } from "./masks_stretch.js";
+import { chooseVideo, lengthOf, noVideo, sourceOf, takeDrops, waiting } from "./masks_video.js";
 import { buildReports, buildSteps } from "./model_text.js";
 
 export const title = "Model";
 const REST = 160; // ms after the last change before the server is asked
 const COME_BACK = 3000; // ms after which a server that was gone is asked again
 const TRIES = 6; // of a server that has much to do
-const LIVELIEST = 6; // s of the moment in which most moves, to begin with
 
 let view = null; // what is on the page while the view is shown
 let asked = null; // { video, start, end, frames, settings: { name: text } }, as the address has it
@@ -102,7 +102,7 @@ async function begin() {
   view.stage.clear();
   view.side.hidden = false;
   view.stretch.element.hidden = true;
-  waitSource();
+  view.source.replaceChildren(waiting());
   view.settingsRoot.replaceChildren(el("div.skeleton.settings-wait"));
   try {
     view.settings = await ask("/masks", { signal: view.leaving });
@@ -126,7 +126,7 @@ async function begin() {
 export async function update() {
   if (!view?.controls) return;
   const before = asked;
-  asked = read();
+  asked = read(view.settings);
   view.controls.show(asked.settings);
   const same = view.file
     ? !asked.video
@@ -138,39 +138,6 @@ export async function update() {
   view.file = null;
   await open(asked.video);
 }
-
-function read() {
-  const given = new URLSearchParams(location.search);
-  const number = (name) => (given.get(name) ? Number(given.get(name)) : NaN);
-  const finite = (value, otherwise) => (Number.isFinite(value) ? value : otherwise);
-  const settings = {};
-  for (const setting of view.settings) {
-    const text = given.get(setting.name);
-    if (text !== null && !sameAs(setting, text)) settings[setting.name] = text;
-  }
-  const frames = Math.round(finite(number("frames"), FRAMES.default));
-  return {
-    video: given.get("video") ?? "",
-    start: finite(number("start"), null),
-    end: finite(number("end"), null),
-    frames: Math.min(FRAMES.most, Math.max(FRAMES.least, frames)),
-    settings,
-  };
-}
-
-/** What is asked, as an address of this view. */
-function addressOf({ video, start, end, frames, settings }) {
-  const told = new URLSearchParams();
-  if (video) told.set("video", video);
-  if (start !== null && (start || end !== null)) told.set("start", rounded(start));
-  if (end !== null) told.set("end", rounded(end));
-  if (frames !== FRAMES.default) told.set("frames", frames);
-  for (const [name, value] of Object.entries(settings)) told.set(name, value);
-  const text = told.toString();
-  return text ? `/model?${text}` : "/model";
-}
-
-const rounded = (seconds) => String(Math.round(seconds * 100) / 100);
 
 /** Somebody turned something: show it at once, ask when it rests. */
 function change(changes) {
@@ -187,7 +154,7 @@ async function open(id) {
   clearTimeout(view.timer);
   calm();
   view.stage.clear();
-  waitSource();
+  view.source.replaceChildren(waiting());
   try {
     const found = id
       ? await ask(`/videos/${encodeURIComponent(id)}`, { signal: view.leaving })
@@ -216,35 +183,23 @@ async function first() {
   return videos.find((one) => one.thumbnail && !one.offline) ?? videos.find((one) => one.thumbnail);
 }
 
-/** The stretch of a video in which most moves. */
-function liveliest({ duration, moments }) {
-  if (duration === null) return { start: 0, end: null };
-  const best = moments.reduce(
-    (most, one) => (one.motion > (most?.motion ?? -1) ? one : most),
-    null,
-  );
-  const middle = best ? (best.start + best.end) / 2 : 0;
-  const start = Math.max(0, Math.min(middle - LIVELIEST / 2, duration - LIVELIEST));
-  return { start: Math.round(10 * start) / 10, end: Math.min(duration, start + LIVELIEST) };
-}
-
 /** A file in the library's place. */
 async function take(file) {
   view.aborter?.abort();
+  clearTimeout(view.timer);
   view.file = file;
   view.facts = null;
   view.key = "";
   calm();
   view.stage.clear();
-  waitSource();
+  view.source.replaceChildren(waiting());
   const duration = await lengthOf(file);
   if (view?.file !== file) return;
   view.facts = { name: file.name || "pasted video", bytes: file.size, duration, moments: [] };
   asked = {
-    ...(asked ?? read()),
+    ...(asked ?? read(view.settings)),
     video: "",
-    start: 0,
-    end: duration === null ? null : Math.min(duration, LIVELIEST),
+    ...liveliest(view.facts),
   };
   showSource();
   refresh();
@@ -348,36 +303,11 @@ async function nothing() {
   if (view && !view.facts) instead(noVideo(facts.read_only, view.chooseFile));
 }
 
-// the video that is chosen
-
-const waitSource = () =>
-  view.source.replaceChildren(el("div.source-line", {}, el("div.skeleton"), el("div.skeleton")));
-
+/** The video that is chosen, over the stretch of it. */
 function showSource(picture = view.facts?.thumbnail) {
-  const { facts } = view;
-  const told = facts && [
-    facts.duration && span(facts.duration),
-    facts.width && `${facts.width} × ${facts.height}`,
-    bytes(facts.bytes),
-  ];
-  view.stretch.element.hidden = !facts || Boolean(facts.offline);
+  view.stretch.element.hidden = !view.facts || Boolean(view.facts.offline);
   view.source.replaceChildren(
-    el(
-      "div.source-line",
-      {},
-      picture ? el("img", { src: picture, alt: "" }) : el("div.no-video", {}, icon("film")),
-      el(
-        "div.source-name",
-        {},
-        el("h2.cut", { title: facts?.path ?? facts?.name ?? "" }, facts?.name ?? "No video"),
-        el(
-          "p.soft.small",
-          {},
-          told ? told.filter(Boolean).map(unbroken).join(" · ") : "Choose one, or drop it here",
-        ),
-        view.file && el("p.soft.small", {}, "Goes to this server, and is not kept"),
-      ),
-    ),
+    sourceOf(view.facts, picture, Boolean(view.file)),
     el(
       "div.row",
       {},
@@ -386,8 +316,6 @@ function showSource(picture = view.facts?.thumbnail) {
     ),
   );
 }
-
-const unbroken = (text) => text.replaceAll(" ", "\u00a0");
 
 async function choose() {
   const chosen = await chooseVideo(view.leaving);
