@@ -26,6 +26,7 @@ from fdaclip.serve import exports
 from fdaclip.serve.exports import disposition, plain, unique
 from fdaclip.serve.limits import Limits
 from fdaclip.serve.load import LOWER
+from fdaclip.serve.routes import export as route
 from fdaclip.video import open_video
 
 API = "/api/v1"
@@ -396,7 +397,7 @@ def test_who_leaves_while_it_is_cut_stops_it(
         await asked_of(app, ids, receive, send)
 
     asyncio.run(leave())
-    assert stopped == ["left"] and sent[0]["status"] == 408
+    assert stopped == ["stopped"] and sent[0]["status"] == 503
     assert not list(folder.iterdir()) and at_rest(app)
 
 
@@ -439,8 +440,27 @@ def test_a_server_that_ends_stops_it(
         assert not list(folder.iterdir())
 
     asyncio.run(end())
-    assert stopped == ["left"]
+    assert stopped == ["stopped"]
     assert not list(folder.iterdir()) and at_rest(app)
+
+
+def test_a_server_about_to_end_says_so(
+    little: Little, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "GRACE", 0.2)
+
+    def slow(wanted: Any, place: Path, *, progress: Any, **how: Any) -> Any:
+        app.service.close()
+        for _ in range(2000):
+            time.sleep(0.01)
+            progress(0.5, 3)
+
+    monkeypatch.setattr(exports, "cut_all", slow)
+    app = little.app()
+    with TestClient(app, base_url=HERE) as client:
+        answer = export(client, [moments(client)["a.mp4"]])
+    assert refused(answer) == (503, "stopped")
+    assert not list(folder.iterdir())
 
 
 def test_what_fails_leaves_nothing(

@@ -80,11 +80,11 @@ def exported(
 
     Args:
         unknown: moments that could not be found, each with the reason, for people.
-        gone: set when nobody waits for it any more.
+        gone: set when nobody waits for it any more, or can.
 
     Raises:
-        Refused: 409, nothing could be exported; 413, it is too much; 507, the disk is full; 408,
-            nobody waits for it. What was made is deleted.
+        Refused: 409, nothing could be exported; 413, it is too much; 507, the disk is full; 503, it
+            was stopped. What was made is deleted.
     """
     folder = TemporaryDirectory(prefix="fdaclip-export-", ignore_cleanup_errors=True)
     place = Path(folder.name)
@@ -124,7 +124,7 @@ class Watch:
 
     def __call__(self, done: float = 0.0, of: int = 0) -> None:
         if self._gone.is_set():
-            raise Refused(408, "left", "nobody waits for the export any more")
+            raise Refused(503, "stopped", "the server ends, or nobody waits for this")
         if monotonic() - self._looked < EVERY:
             return
         self._looked = monotonic()

@@ -22,6 +22,8 @@ from ..service import Service
 from .here import Here
 
 router = APIRouter(prefix="/export", tags=["export"])
+GRACE = 25.0  # s to finish in once the server is about to end, which cuts all off after 30
+LOOK = 0.5  # s between two looks at that
 FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A cut, a list, or a zip of several files; its name is in "
@@ -50,7 +52,7 @@ async def export(service: Here, asked: wire.ExportRequest, request: Request) -> 
     seconds = sum(one.excerpt.end - one.excerpt.start for one in wanted)
     if asked.how in CUTS and seconds > service.limits.export_seconds:
         raise too_much(f"{seconds:,.0f} s of {service.limits.export_seconds:,.0f} s at most")
-    async with _leaving(request) as gone:
+    async with _leaving(service, request) as gone:
         work = partial(exported, wanted, asked.how, unknown, service.limits, gone)
         made = await (asyncio.to_thread(work) if asked.how in UNREAD else service.cut(work))
     try:
@@ -84,18 +86,25 @@ async def _found(service: Service, moments: Sequence[str]) -> tuple[list[Wanted]
 
 
 @asynccontextmanager
-async def _leaving(request: Request) -> AsyncIterator[Event]:
-    """Set when the client leaves, and when nobody waits here any more."""
+async def _leaving(service: Service, request: Request) -> AsyncIterator[Event]:
+    """Set when the client leaves, the server is about to end, or nobody waits here any more."""
     gone = Event()
 
-    async def watch() -> None:
+    async def left() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
         gone.set()
 
-    watching = asyncio.create_task(watch())
+    async def ends() -> None:
+        while not service.draining.is_set():
+            await asyncio.sleep(LOOK)
+        await asyncio.sleep(GRACE)
+        gone.set()
+
+    watching = [asyncio.create_task(one()) for one in (left, ends)]
     try:
         yield gone
     finally:
         gone.set()
-        watching.cancel()
+        for one in watching:
+            one.cancel()
