@@ -277,6 +277,18 @@ def test_a_path_that_cannot_be_is_told_in_its_place(page: Page) -> None:
     assert server.asked == [{"paths": ["/fims"], "videos": [], "retry": False}]
 
 
+def test_known_folders_are_looked_through_anew(page: Page) -> None:
+    facts(page, folders=[{"path": path, "files": 2} for path in ("/a/b", "/a", "/ab")])
+    server = jobs(page)
+    server.begun = job("done", report=report(found=6, unchanged=6))
+    page.goto("/library")
+    page.get_by_role("button", name="Look for new videos", exact=True).click()
+    expect(page.get_by_role("heading", name="Nothing new")).to_be_visible()
+    with page.expect_response(re.compile("/jobs$")):
+        page.get_by_role("button", name="Look for new videos in /a/b").click()
+    assert [asked["paths"] for asked in server.asked] == [["/a", "/ab"], ["/a/b"]]
+
+
 def test_how_far_it_is_and_stopping_it(page: Page) -> None:
     server = jobs(page)
     server.begun = job(progress=None)

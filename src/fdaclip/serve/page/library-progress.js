@@ -26,7 +26,7 @@ export function buildProgress(job, cancel) {
     },
     fill,
   );
-  const numbers = el("p.numbers");
+  const numbers = el("p.lib-parts.numbers");
   const current = el("p.soft.small.cut.lib-current");
   const away = el(
     "p.lib-away",
@@ -111,7 +111,7 @@ function words({ files, done, bad, rate, left, elapsed }, stopping) {
         ? `about ${span(rounded(left))} left`
         : elapsed >= 10 && `for ${span(Math.floor(elapsed))}`,
   ];
-  return parts.filter(Boolean).map((part) => el("span.lib-part", {}, part));
+  return parts.filter(Boolean).map((part) => el("span", {}, part));
 }
 
 /** Nobody wants to see seconds tick that are but a guess. */

@@ -54,17 +54,19 @@ export function buildTroubles(root, facts, act) {
 
 function section({ kind, sign, title, says, items }, act, again) {
   const faults = act.may ? items.filter((item) => item.retry) : [];
-  const list = el(
-    "ul.lib-list",
-    { id: `files-${kind}`, tabindex: "0", "aria-labelledby": `trouble-${kind}` },
-    items.map((item) => row(item, act, again)),
-  );
-  list.hidden = !shown.has(kind);
+  const list = el("ul.lib-list", {
+    id: `files-${kind}`,
+    tabindex: "0",
+    "aria-labelledby": `trouble-${kind}`,
+  });
   const words = el("span");
   const tell = () => {
-    words.textContent = list.hidden ? "Show" : "Hide";
+    const open = shown.has(kind);
+    list.hidden = !open;
+    list.replaceChildren(...(open ? items.map((item) => row(item, act, again)) : []));
+    words.textContent = open ? "Hide" : "Show";
     toggle.setAttribute("aria-label", `${words.textContent}: ${title(items.length)}`);
-    toggle.setAttribute("aria-expanded", String(!list.hidden));
+    toggle.setAttribute("aria-expanded", String(open));
   };
   const toggle = el(
     "button.button.plain.lib-show",
@@ -73,10 +75,8 @@ function section({ kind, sign, title, says, items }, act, again) {
       "data-trouble": `show-${kind}`,
       "aria-controls": list.id,
       onclick: () => {
-        list.hidden = !list.hidden;
+        if (!shown.delete(kind)) shown.add(kind);
         tell();
-        if (list.hidden) shown.delete(kind);
-        else shown.add(kind);
       },
     },
     words,
