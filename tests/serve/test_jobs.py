@@ -311,6 +311,12 @@ def test_who_does_not_know_the_token_adds_nothing(little: Little) -> None:
     assert not client.app.service.jobs.told().jobs  # type: ignore[attr-defined]
 
 
+@pytest.fixture(scope="module")
+def anybody(little: Little) -> TestClient:
+    """Of a server that may be added to."""
+    return little.client()
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "code"),
     [
@@ -340,14 +346,13 @@ def test_who_does_not_know_the_token_adds_nothing(little: Little) -> None:
         (None, 422, "not_valid"),
     ],
 )
-def test_odd_orders_are_refused(little: Little, asked: Any, status: int, code: str) -> None:
-    client = little.client()
+def test_odd_orders_are_refused(anybody: TestClient, asked: Any, status: int, code: str) -> None:
     body = json.dumps(asked)
-    answer = client.post(API, content=body, headers={"content-type": "application/json"})
+    answer = anybody.post(API, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"] == code
     assert len(answer.content) < 2000
-    assert client.get(API).json() == {"jobs": [], "running": None}
+    assert anybody.get(API).json() == {"jobs": [], "running": None}
 
 
 def test_what_is_no_video_is_not_sent_for_having_been_indexed(little: Little) -> None:
