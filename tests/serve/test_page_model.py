@@ -302,6 +302,10 @@ def test_an_operation_is_linked_to_and_tried(page: Page, address: str) -> None:
     card = page.locator("#get-search")
     expect(card.get_by_text("What should be seen, in words.")).to_be_visible()
     expect(card.get_by_text("integer, 1 to 200; 24 by default")).to_be_visible()
+    card.get_by_text("Fields of Hit").click()
+    expect(card.get_by_role("listitem").filter(has_text="confidence").last).to_contain_text(
+        "how sure it is that it is meant"
+    )
     form = card.get_by_role("form")
     form.get_by_label("q", exact=True).fill("a square")
     form.get_by_label("limit", exact=True).fill("1")

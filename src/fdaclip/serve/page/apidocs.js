@@ -86,7 +86,7 @@ const verb = (operation) =>
 function told(operation) {
   const [first, ...rest] = (operation.description ?? operation.summary ?? "").split(/\n\n/);
   const about = rest.filter((one) => !/^(Args|Raises|Returns):/.test(one.trim()));
-  return [first.replaceAll("``", ""), about.join("\n\n").replaceAll("``", "")];
+  return [first.replaceAll(/`+/g, ""), about.join("\n\n").replaceAll(/`+/g, "")];
 }
 
 function card(operation, spec) {

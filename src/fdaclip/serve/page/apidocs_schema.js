@@ -57,7 +57,7 @@ export function parametersOf(parameters, spec) {
 export function fieldsOf(schema, spec, asked = false, deep = 0) {
   const one = objectOf(schema, spec);
   if (!one.properties) return el("p.type", {}, typeOf(schema, spec));
-  const says = (one.description ?? "").replaceAll("``", "");
+  const [says, told] = aboutFields(one);
   return el(
     "div",
     {},
@@ -70,12 +70,28 @@ export function fieldsOf(schema, spec, asked = false, deep = 0) {
           name,
           inner,
           spec,
-          { must: asked && one.required?.includes(name), says: inner.description },
+          {
+            must: asked && one.required?.includes(name),
+            says: inner.description ?? told[name],
+          },
           deep,
         ),
       ),
     ),
   );
+}
+
+/** What a schema says of itself, and of its fields: "Attributes: a, b: of both. c: of that one." */
+function aboutFields({ description = "", properties }) {
+  const [about, listed = ""] = description.replaceAll(/`+/g, "").split(/\n\s*Attributes:\n/);
+  const name = `(?:${Object.keys(properties).join("|")})`;
+  const heads = [...listed.matchAll(new RegExp(`(?:^|\\s)(${name}(?:, ${name})*): `, "g"))];
+  const told = {};
+  heads.forEach((head, place) => {
+    const text = listed.slice(head.index + head[0].length, heads[place + 1]?.index);
+    for (const one of head[1].split(", ")) told[one] = text.replace(/\s+/g, " ").trim();
+  });
+  return [about.trim(), told];
 }
 
 /** Are the fields so few that they can be shown without being asked for? */
