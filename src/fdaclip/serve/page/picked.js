@@ -121,9 +121,7 @@ export function offer() {
         json: { moments: all.map((hit) => hit.id), how: new FormData(form).get("how") },
         signal: stop.signal,
       });
-      const name =
-        /filename="?([^";]+)"?/.exec(given.headers.get("Content-Disposition") ?? "")?.[1] ??
-        "moments";
+      const name = named(given.headers.get("Content-Disposition") ?? "");
       const url = URL.createObjectURL(await given.blob());
       el("a", { href: url, download: name }).click();
       setTimeout(() => URL.revokeObjectURL(url), 60000);
@@ -137,4 +135,11 @@ export function offer() {
   });
   document.body.append(dialog);
   dialog.showModal();
+}
+
+/** The name that a file is to be saved under; in full where that is not ASCII (RFC 6266). */
+function named(disposition) {
+  const whole = /filename\*=UTF-8''([^;]+)/.exec(disposition);
+  if (whole) return decodeURIComponent(whole[1]);
+  return /filename="?([^";]+)"?/.exec(disposition)?.[1] ?? "moments";
 }
