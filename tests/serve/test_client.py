@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import pytest
 from little_server import HERE, Little
 from PIL import Image
 
+from fdaclip.library import AddReport
 from fdaclip.serve import connection as connection_module
-from fdaclip.serve import wire
+from fdaclip.serve import jobs, told, wire
 from fdaclip.serve.asked import Fields
 from fdaclip.serve.client import ApiError, Asked, Client, Download, _name
 from fdaclip.serve.connection import Connection
@@ -195,7 +197,7 @@ def job(state: str = "running", share: float = 0.0) -> dict[str, Any]:
         "paths": ["/films"],
         "retry": False,
         "began": 1.0,
-        "ended": None,
+        "ended": 2.0 if state in ("done", "cancelled") else None,
         "progress": progress.model_dump(),
         "report": None,
         "error": None,
@@ -224,6 +226,30 @@ def test_a_job_from_its_order_to_its_end() -> None:
     assert client.cancel(begun.id).state == "stopping"
     assert client.jobs().running == VIDEO
     assert client.job(VIDEO).paths == ["/films"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_jobs_of_the_server_itself(
+    client: Client, little: Little, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its routes, with little programs in the place of the one that indexes."""
+    report = told.report(AddReport(found=3, interrupted=True)).model_dump_json()
+    code = f"import sys; sys.stdin.buffer.read(); print('{{\"report\": {report}}}')"
+    monkeypatch.setattr(jobs, "COMMAND", [sys.executable, "-S", "-c", code])
+    begun = client.index(little.films)
+    assert (begun.state, begun.paths) == ("running", [str(little.films)])
+    assert client.jobs().running == begun.id
+    with pytest.raises(ApiError) as refused:
+        client.index(little.films)
+    assert (refused.value.status, refused.value.code) == (409, "indexing")
+    assert client.cancel(begun.id).state == "stopping"
+    ended = client.wait(begun.id)
+    assert ended.report and ended.report.found == 3
+    assert client.job(begun.id) == ended and client.cancel(begun.id) == ended
+    assert [one.id for one in client.jobs().jobs] == [begun.id]
+    with pytest.raises(ApiError) as refused:
+        client.index(tmp_path / "nothing")
+    assert (refused.value.status, refused.value.code) == (404, "no_such_path")
 
 
 def test_one_path_or_video_is_a_list_of_one() -> None:

@@ -38,7 +38,6 @@ LONG = 300.0  # s that looking into videos may take
 CUTTING = 3 * 3600.0  # s that cutting them may take
 HERE = 60.0  # s within which a server says of a job that it is still there
 AGAIN = 1.0  # s until a job whose events broke off is followed again
-ENDS = ("done", "cancelled", "failed")
 
 
 class Asked(TypedDict, total=False):
@@ -300,7 +299,7 @@ class Client:
                 for told in self._events(job):
                     until = time.monotonic() + self._patience
                     yield told
-                    if told.state in ENDS:
+                    if told.ended is not None:
                         return
             except ApiError as error:
                 if error.status:
