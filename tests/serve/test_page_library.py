@@ -302,6 +302,8 @@ def test_how_far_it_is_and_stopping_it(page: Page) -> None:
     expect(work).to_contain_text("sea.mp4")
     expect(page).to_have_title(re.compile(r"^31 %"))
     assert page.get_by_role("button", name="Look for new videos in").first.is_disabled()
+    server.now = job(progress=progress(share=1.0, done=48, left=0.2))
+    expect(work).to_contain_text("nearly done")
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Stopping")).to_be_disabled()
     assert server.asked[-1] == "cancel"

@@ -36,7 +36,10 @@ export function buildHead(root, facts, busy) {
       {},
       fact(count(facts.files), facts.files === 1 ? "video" : "videos"),
       fact(count(facts.moments), facts.moments === 1 ? "moment" : "moments"),
-      fact(span(facts.hours * 3600), "of film"),
+      fact(
+        facts.hours < 10 ? span(facts.hours * 3600) : `${count(Math.round(facts.hours))} h`,
+        "of film",
+      ),
       fact(bytes(facts.bytes), "on disk", "The library itself; the videos are not in it"),
       facts.recall === null
         ? fact("Exact", "search", "Every moment is compared with what is asked")

@@ -105,13 +105,14 @@ function words({ files, done, bad, rate, left, elapsed }, stopping) {
     `${count(done)} of ${count(files)} ${files === 1 ? "file" : "files"}`,
     bad > 0 && el("span.lib-bad", {}, `${count(bad)} could not be read`),
     rate !== null && `${rate < 9.95 ? rate.toFixed(1) : count(Math.round(rate))} × real time`,
-    stopping
-      ? false
-      : left !== null
-        ? `about ${span(rounded(left))} left`
-        : elapsed >= 10 && `for ${span(Math.floor(elapsed))}`,
+    !stopping && toGo(left, elapsed),
   ];
   return parts.filter(Boolean).map((part) => el("span", {}, part));
+}
+
+function toGo(left, elapsed) {
+  if (left === null) return elapsed >= 10 && `for ${span(Math.floor(elapsed))}`;
+  return left < 1 ? "nearly done" : `about ${span(rounded(left))} left`;
 }
 
 /** Nobody wants to see seconds tick that are but a guess. */
