@@ -228,6 +228,14 @@ def test_a_job_from_its_order_to_its_end() -> None:
     assert client.job(VIDEO).paths == ["/films"]
 
 
+def test_a_report_may_be_long() -> None:
+    fault = {"video": VIDEO, "path": "/films/" + "x" * 200, "reason": "is no video"}
+    facts = told.report(AddReport(found=10_000)).model_dump() | {"bad": [fault] * 10_000}
+    client, _ = answering(events(("end", job("done") | {"report": facts})), patience=-1.0)
+    report = client.wait(VIDEO).report
+    assert report and len(report.bad) == 10_000
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_jobs_of_the_server_itself(
     client: Client, little: Little, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -23,6 +23,7 @@ except ImportError as error:
 
 BASE = "/api/v1"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LARGEST = 256 << 20  # bytes of an event: a job's report names every file that is bad
 PAUSE = 1.0  # s until a busy server is asked again, if it does not say
 
 File = str | os.PathLike[str] | bytes  # to send: where it lies, or what it holds
@@ -140,7 +141,7 @@ class Connection:
             ApiError: see `answer`.
         """
         with self.answer("GET", path, within=within) as response:
-            for event in httpx2.EventSource(response):
+            for event in httpx2.EventSource(response, max_event_size=LARGEST):
                 yield event.event, event.data
 
     @contextmanager
