@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_server import barriers, library_of_films, serving, until, watched, wider_than_its_window
+from page_server import barriers, library_of_films, serving, until, wider_than_its_window
 from tiny_films import film
 
 pytest.importorskip("playwright", reason="the extra browser is not installed")
