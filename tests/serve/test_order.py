@@ -140,7 +140,7 @@ def test_progress_is_told_now_and_then_and_at_the_end(own: Little) -> None:
     assert own.films in {Path(one.current).parent for one in told if one}
     last = told[-1]
     assert last and (last.done, last.bad, last.current, last.left) == (7, 0, "", 0)
-    assert last.rate == pytest.approx(last.seconds / last.elapsed)
+    assert last.rate and last.rate >= last.seconds / last.elapsed  # loading does not count
 
 
 def test_it_goes_on_though_nobody_listens() -> None:

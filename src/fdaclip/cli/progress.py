@@ -74,8 +74,8 @@ def describe(now: Progress) -> str:
     parts = [f"{now.done}/{now.files} files"]
     if now.bad:
         parts.append(f"{now.bad} bad")
-    if now.seconds:
-        parts.append(f"{now.seconds / elapsed:.1f}× real time")
+    if now.rate is not None:
+        parts.append(f"{now.rate:.1f}× real time")
     if now.done:
         parts.append(f"{now.done / elapsed:.1f} files/s")
     if now.left is not None and now.share < 1:

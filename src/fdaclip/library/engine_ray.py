@@ -170,7 +170,7 @@ class RayIngest(Ingest):
                 yield found, hashed
 
     def _decode_and_encode(self, first: str, others: Iterator[str]) -> None:
-        encoder = self._load_encoder()
+        encoder = self._begin()
         prepare = self._work(encoder)
         paths = chain([first], others)
         while some := self._round(paths):

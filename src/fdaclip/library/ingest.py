@@ -92,6 +92,7 @@ class Ingest:
         self._began = self._committed = time.monotonic()
         self._bytes = self._bytes_done = 0
         self._done = 0
+        self._before = 0.0, 0.0  # s and share of the work when decoding began
         self.report = AddReport()
 
     # --- the run ---------------------------------------------------------------------------------
@@ -139,8 +140,14 @@ class Ingest:
         )
         return report
 
-    def _decode_and_encode(self, first: str, others: Iterator[str]) -> None:
+    def _begin(self) -> Encoder:
+        """The model, loaded: from now on it is decoding that takes time."""
         encoder = self._load_encoder()
+        self._before = time.monotonic() - self._began, self._share()
+        return encoder
+
+    def _decode_and_encode(self, first: str, others: Iterator[str]) -> None:
+        encoder = self._begin()
         events = work_isolated(
             self._work(encoder),
             chain([first], others),
@@ -370,11 +377,7 @@ class Ingest:
     def _tell(self) -> None:
         if self._progress is None:
             return
-        under_way = sum(
-            job.files[0].size * (job.seen - job.queued) / max(job.making.facts.windows, 1)
-            for job in self._jobs.values()
-            if job.making.facts
-        )
+        before, share_before = self._before
         seconds = sum(
             moment.end - moment.start
             for job in self._jobs.values()
@@ -385,12 +388,23 @@ class Ingest:
                 files=self.report.found,
                 done=self._done,
                 bad=len(self.report.bad),
-                share=(self._bytes_done + under_way) / self._bytes if self._bytes else 1.0,
+                share=self._share(),
                 seconds=self.report.seconds + seconds,
                 elapsed=time.monotonic() - self._began,
                 current=next(iter(self._decoding), ""),
+                before=before,
+                share_before=share_before,
             )
         )
+
+    def _share(self) -> float:
+        """Of the work that is done, by bytes."""
+        under_way = sum(
+            job.files[0].size * (job.seen - job.queued) / max(job.making.facts.windows, 1)
+            for job in self._jobs.values()
+            if job.making.facts
+        )
+        return (self._bytes_done + under_way) / self._bytes if self._bytes else 1.0
 
 
 def ahead(

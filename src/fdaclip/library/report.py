@@ -102,6 +102,8 @@ class Progress:
         share: of the work, by bytes, 0 to 1.
         seconds: of video encoded. elapsed: s.
         current: path of the file that is at work the longest; empty if none is.
+        before, share_before: s that had gone and what was done when decoding began: until then the
+            model is loaded, and what is unchanged passed over.
     """
 
     files: int
@@ -111,8 +113,20 @@ class Progress:
     seconds: float
     elapsed: float
     current: str
+    before: float = 0.0
+    share_before: float = 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """Seconds of video a second, since decoding began; None while that cannot be said."""
+        if not self.seconds:
+            return None
+        return self.seconds / max(self.elapsed - self.before, 1e-9)
 
     @property
     def left(self) -> float | None:
         """Seconds to go, if it goes on like this; None while that cannot be said."""
-        return self.elapsed * (1 / self.share - 1) if self.share > 0.005 else None
+        done, to_do = self.share - self.share_before, 1 - self.share_before
+        if done <= 0.005 * to_do:
+            return None
+        return (self.elapsed - self.before) * (to_do / done - 1)

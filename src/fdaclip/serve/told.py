@@ -119,7 +119,7 @@ def progress(now: Progress) -> wire.JobProgress:
         share=now.share,
         seconds=now.seconds,
         elapsed=now.elapsed,
-        rate=now.seconds / now.elapsed if now.seconds else None,
+        rate=now.rate,
         left=now.left,
         current=shown(now.current),
     )
