@@ -34,6 +34,7 @@ from .jobs import Jobs
 from .kept import Kept
 from .limits import Limits
 from .load import Desk, Together, give_way
+from .media import open_checked
 from .metrics import Metrics
 from .pictures import Picture, Pictures
 from .playable import Playable
@@ -191,6 +192,17 @@ class Service:
         if found is None:
             raise Refused(404, "no_such_video", "the library knows no such video")
         return found
+
+    async def decodable(self, video: str) -> tuple[Video, str]:
+        """The row of a file that is still the one that was indexed, and its path.
+
+        Raises:
+            Refused: 404, there is none, or it is not there; 409, it is another one now.
+        """
+        row = await self.file(video)
+        path = from_key(row.path)
+        (await asyncio.to_thread(open_checked, path, row.size, row.mtime_ns)).close()
+        return row, path
 
     async def moment(self, moment: str) -> Hit:
         """The stretch that an id names, with the windows in it; its score is 0.

@@ -12,14 +12,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
 
-from fdaclip.library.names import from_key
 from fdaclip.motion import MotionConfig
 
 from .. import wire
 from ..guard import Refused
 from ..ids import VIDEO
 from ..masks import FRAMES, LONGEST, config_of, decoded, masks_of, settings
-from ..media import open_checked
 from ..service import Service
 from ..uploads import kept
 from .here import Here
@@ -83,9 +81,7 @@ async def _of_video(
 ) -> list[wire.MaskFrame]:
     if not video:
         raise Refused(422, "not_valid", "no video is named, and none is sent")
-    row = await service.file(video)
-    path = from_key(row.path)
-    (await asyncio.to_thread(open_checked, path, row.size, row.mtime_ns)).close()
+    row, path = await service.decodable(video)
     return await _masks(service, (video, row.mtime_ns, span), Path(path), span, config)
 
 

@@ -8,11 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from fdaclip.library.names import from_key
-
 from ..frame import frame as frame_at
 from ..guard import Refused
-from ..media import media, open_checked
+from ..media import media
 from ..pictures import jpeg, pictured
 from ..playable import LONGEST
 from .here import Here, VideoId
@@ -30,13 +28,11 @@ Time = Annotated[float, Query(ge=0, le=1e7, allow_inf_nan=False)]
 @router.get("/{video}/clip.mp4", response_class=Response, responses=MP4)
 async def clip(service: Here, video: VideoId, request: Request, start: Time, end: Time) -> Response:
     """A stretch of a video, s, 60 s at most, as H.264 and AAC with a short side of 720 px."""
-    row = await service.file(video)
+    row, path = await service.decodable(video)
     if not start < end <= start + LONGEST + 0.001:
         raise Refused(422, "not_valid", f"a clip is up to {LONGEST:g} s long, and ends after start")
     if start >= row.duration > 0:
         raise Refused(422, "not_valid", f"the video ends at {row.duration:g} s")
-    path = from_key(row.path)
-    (await asyncio.to_thread(open_checked, path, row.size, row.mtime_ns)).close()
     made = await service.playable.clip(path, row.mtime_ns, start, end, service.heavy.place)
     facts = await asyncio.to_thread(made.stat)
     asked = request.headers.get("range")
@@ -54,9 +50,7 @@ async def frame(
     height: Annotated[int, Query(ge=16, le=1080)] = 360,
 ) -> Response:
     """The frame shown at a time, s; its short side has ``height`` px at most."""
-    row = await service.file(video)
-    path = from_key(row.path)
-    (await asyncio.to_thread(open_checked, path, row.size, row.mtime_ns)).close()
+    _, path = await service.decodable(video)
     async with service.heavy.place():
         data = await asyncio.to_thread(frame_at, path, time, height)
     return jpeg(pictured(data), request)
