@@ -336,6 +336,7 @@ def test_another_model_is_refused(
     assert "was built with another model" in error and "fdaclip index --reindex --model" in error
 
 
+@pytest.mark.slow
 def test_a_new_library_may_be_guided_pruned_and_anchored_and_stays_so(
     built: tuple[Path, Path], tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -441,6 +442,7 @@ def test_the_starter_indexes_and_searches_without_a_hub(
     assert [Path(hit["path"]).name for hit in json.loads(done.stdout)] == ["0.mp4"]
 
 
+@pytest.mark.slow
 def test_a_pruned_export_indexes_and_another_share_is_told_in_words(
     model: Path, built: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -294,6 +294,7 @@ def test_a_cold_search_loads_neither_lancedb_nor_torch(tmp_path: Path) -> None:
     assert done.stdout == "\n"
 
 
+@pytest.mark.slow
 def test_readers_that_write_it_while_a_writer_adds(tmp_path: Path) -> None:
     """Two processes that search and write the vector file, one that adds films: all agree."""
     folder, place, end = tmp_path / "films", tmp_path / "l.fdaclip", tmp_path / "end"

