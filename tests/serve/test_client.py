@@ -222,8 +222,8 @@ def test_a_job_from_its_order_to_its_end() -> None:
     assert json.loads(asked[0].content) == {"paths": ["/films", "/b"], "videos": [], "retry": True}
     told = [(one.state, one.progress and one.progress.share) for one in client.follow(begun.id)]
     assert told == [("running", 0.0), ("running", 0.5), ("done", 1.0)]
-    assert client.wait(begun.id).state == "done"
-    assert client.cancel(begun.id).state == "stopping"
+    assert client.wait(begun).state == "done"  # a job is as good as its id
+    assert client.cancel(begun).state == "stopping"
     assert client.jobs().running == VIDEO
     assert client.job(VIDEO).paths == ["/films"]
 

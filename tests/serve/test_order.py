@@ -126,6 +126,23 @@ def test_interrupted_before_it_has_begun(
     assert said.interrupted and said.report and said.report.found == 0
 
 
+def test_stopped_in_the_instant_it_begins() -> None:
+    """No traceback on the server's stderr, and an answer."""
+    code = (
+        "from fdaclip.serve import order\n"
+        "def stopped(*_): raise KeyboardInterrupt\n"
+        "order.carried_out = stopped\n"
+        "order.main()\n"
+    )
+    told = json.dumps({"library": "/nowhere", "paths": ["/x"], "retry": False})
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=told + "\n", capture_output=True, text=True
+    )
+    said = Said.model_validate_json(done.stdout.splitlines()[-1])
+    assert said.interrupted and said.report and said.report.found == 0
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_progress_is_told_now_and_then_and_at_the_end(own: Little) -> None:
     stream = io.StringIO()
     teller = Teller(stream)

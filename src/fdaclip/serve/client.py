@@ -279,15 +279,15 @@ class Client:
         """The jobs of this server, the newest first."""
         return self._ask(wire.Jobs, "GET", "/jobs")
 
-    def job(self, job: str) -> wire.Job:
-        """A job by its id."""
-        return self._ask(wire.Job, "GET", f"/jobs/{_part(job)}")
+    def job(self, job: str | wire.Job) -> wire.Job:
+        """A job, by its id or as it was told before, as it is now."""
+        return self._ask(wire.Job, "GET", f"/jobs/{_job(job)}")
 
-    def cancel(self, job: str) -> wire.Job:
+    def cancel(self, job: str | wire.Job) -> wire.Job:
         """Ask a job to stop; what is finished by then is kept."""
-        return self._ask(wire.Job, "DELETE", f"/jobs/{_part(job)}")
+        return self._ask(wire.Job, "DELETE", f"/jobs/{_job(job)}")
 
-    def follow(self, job: str) -> Iterator[wire.Job]:
+    def follow(self, job: str | wire.Job) -> Iterator[wire.Job]:
         """A job as it is now, whenever that changes, and last as it has ended.
 
         Where the connection breaks, it is made again.
@@ -309,14 +309,14 @@ class Client:
                 raise broken
             time.sleep(AGAIN)
 
-    def wait(self, job: str) -> wire.Job:
+    def wait(self, job: str | wire.Job) -> wire.Job:
         """A job as it has ended: done, cancelled or failed."""
         for told in self.follow(job):
             last = told
         return last
 
-    def _events(self, job: str) -> Iterator[wire.Job]:
-        address = f"/jobs/{_part(job)}/events"
+    def _events(self, job: str | wire.Job) -> Iterator[wire.Job]:
+        address = f"/jobs/{_job(job)}/events"
         for name, data in self._connection.events(address, within=HERE):
             if name in ("progress", "end"):
                 yield wire.Job.model_validate_json(data)
@@ -387,6 +387,11 @@ class Download:
             FileExistsError: there is one of that name, and it is not to be replaced.
         """
         return _saved(self, Path(to), force)
+
+
+def _job(job: str | wire.Job) -> str:
+    """A job, or its id, as one part of an address."""
+    return _part(job if isinstance(job, str) else job.id)
 
 
 def _part(name: str) -> str:

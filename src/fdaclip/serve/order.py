@@ -61,13 +61,17 @@ def main() -> None:
     os.dup2(2, 1)  # what a package prints is no answer
     order: Order = json.loads(sys.stdin.buffer.readline())
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
     with suppress(OSError):
         os.nice(LOWER)
     level = os.environ.get("FDACLIP_LOG", "")
     if level in LEVELS:
         listen(level)
-    teller.say(carried_out(order, teller))
+    try:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+        said = carried_out(order, teller)
+    except KeyboardInterrupt:  # the server ended in this instant, and nothing was begun
+        said = Said(report=told.report(AddReport(interrupted=True)), interrupted=True)
+    teller.say(said)
     os._exit(0)  # all is written, and what packages do on leaving takes seconds
 
 
