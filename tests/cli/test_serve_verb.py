@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_a_token_of_ones_own(
     for weak in ("short", "with a blank in it", "thirteen-äöü-"):
         assert cli.run(["serve", "x", "--port", "0", "--token", weak]) == cli.USAGE
     assert "12 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["fastapi", "uvicorn", "python_multipart", "prometheus_client"])
+def test_what_is_not_installed_is_told(
+    package: str,
+    apps: list[tuple[Any, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert cli.run(["serve", "x", "--port", "0"]) == cli.ERROR
+    told = capsys.readouterr().err
+    assert package in told and "pip install 'fdaclip[serve]'" in told and not apps
 
 
 def test_a_port_that_is_taken_is_told(

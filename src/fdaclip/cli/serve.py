@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -107,6 +108,7 @@ def command(
     """
     import secrets
 
+    require_packages()
     from fdaclip.serve.app import create_app
 
     from .encoders import open_for_searching
@@ -131,6 +133,19 @@ def command(
 
         webbrowser.open(address)
     run(app, listening)
+
+
+def require_packages() -> None:
+    """Is all there that serving takes?
+
+    Raises:
+        Fault: a package is not installed.
+    """
+    for name in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        try:
+            import_module(name)
+        except ImportError:
+            raise Fault(f"{name} is not installed", "pip install 'fdaclip[serve]'") from None
 
 
 def listen(host: str, port: int) -> socket.socket:
