@@ -82,6 +82,7 @@ def test_int8_is_close_and_the_text_exact(model: FDACLIP, clips: Clips, tmp_path
     assert (exported.encode_rgba(clips) == found).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -112,6 +113,7 @@ def test_a_tower_with_fixed_padding(siglip_folder: Path, tmp_path: Path) -> None
     np.testing.assert_allclose(exported.encode_rgba([clip]), model.encode_rgba([clip]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_tower_whose_layers_know_where_patches_are(pe_folder: Path, tmp_path: Path) -> None:
     ways = {"prune": Prune(0.5, merge=True), "attention": AttentionBias()}
     model = FDACLIP.from_pretrained(pe_folder, **ways)  # type: ignore[arg-type]
