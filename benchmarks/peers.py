@@ -13,6 +13,7 @@ video. Loading the weights is not counted against them.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -34,7 +35,7 @@ BATCH = 64  # frames in a pass at most
 Vectors = NDArray[np.float32]
 
 
-class Peer:
+class Peer(ABC):
     """What the two share: the plain CLIP of a folder, and files of vectors.
 
     Attributes:
@@ -65,9 +66,9 @@ class Peer:
         stages = {name: spent - before[name] for name, spent in self.seconds.items()}
         return {"frames": frames, "stages": stages}
 
+    @abstractmethod
     def pixels(self, path: Path) -> Tensor:
         """float32 [T,3,S,S]."""
-        raise NotImplementedError
 
     def encoded(self, pixels: Tensor) -> Vectors:
         """float32 [T,E] of unit length."""

@@ -132,8 +132,11 @@ class Known:
             return unit(self.vectors.mean(0) + 0.04 * rng.standard_normal((len(texts), SIZE)))
         return self.vectors[[int(text) for text in texts]]
 
+    def encode_together(self, texts: Sequence[str]) -> Floats:
+        return self.encode_texts(texts)
+
     def encode_rgba(self, clips: Sequence[NDArray[np.uint8]]) -> Floats:
-        raise NotImplementedError("no film is indexed here")
+        raise ValueError("no film is indexed here")
 
 
 def library_of(folder: Path, vectors: Floats, encoder: Known) -> tuple[Library, float]:

@@ -370,10 +370,10 @@ def test_over_stdio_nothing_but_the_protocol_is_on_stdout(library: Library, film
         async with Client(command) as client:
             described = await client.call_tool("describe_library", {})
             found = library.search("a cat", 1)[0]
-            from fdaclip.serve.ids import moment_id
-            from fdaclip.serve.service import id_of
+            from fdaclip.library.names import to_key
+            from fdaclip.serve.ids import moment_id, video_id
 
-            like = moment_id(id_of(found.path), found.start, found.end)
+            like = moment_id(video_id(to_key(found.path)), found.start, found.end)
             return described, await client.call_tool("search_moments", {"like": like})
 
     described, found = asyncio.run(asyncio.wait_for(scene(), 120))

@@ -42,17 +42,6 @@ def from_key(key: str) -> str:
     return os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), key.encode("utf-8")))
 
 
-def is_gone(path: str) -> bool:
-    """Certainly not there; a folder that must not be looked into is no such certainty."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def whereabouts(path: str, mount: str) -> Whereabouts:
     """Where a file is that was indexed once.
 

@@ -66,10 +66,3 @@ def discard(place: Place, table: str) -> None:
         import shutil
 
         shutil.rmtree(left)
-
-
-def is_there(place: Place, table: str) -> bool:
-    """Is there anything of that table?"""
-    if isinstance(place, Remote):
-        return f"{table}.lance" in place.names()
-    return (place / f"{table}.lance").exists()

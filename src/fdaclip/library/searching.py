@@ -326,7 +326,7 @@ class SearchableLibrary(OpenLibrary):
             vectors = chance.bank
         elif loaded:
             with one_thread():
-                vectors = calibration.encoded(loaded.encode_texts)
+                vectors = calibration.encoded(loaded.encode_together)
         else:
             return None
         self._chance = calibration.learnt(index, digest, vectors, tables or "")

@@ -15,8 +15,8 @@ class Limits:
         searches, waiting: at work and in line; who comes then is asked to come back.
         patience: s until one in line gives up.
         uploads: requests with files at a time, from their first byte until they are answered.
-        heavy: of what decodes video or asks the whole model: at a time; as many may wait.
-        exports: of them, those that cut at a time, so that looking at videos goes on meanwhile.
+        heavy: of what decodes video or asks the whole model: at a time; four times as many may
+            wait, for 30 s. exports: of them, those that cut, so that looking at videos goes on.
         export, export_seconds: bytes that one may send, and s of video that it may cut.
         streams: video files that are being sent. followers: of jobs.
         pictures: bytes of thumbnails that are kept in memory.

@@ -23,13 +23,13 @@ from starlette.types import Receive, Scope, Send
 
 from fdaclip.library import Hit, Library, LibraryError, Page, Status
 from fdaclip.library.ask import Ask
-from fdaclip.library.names import from_key, to_key
+from fdaclip.library.names import from_key
 from fdaclip.library.rows import Moments, Video
 from fdaclip.logs import Log
 
 from .catalogue import Catalogue
 from .guard import Refused
-from .ids import Stretch, parsed, video_id
+from .ids import Stretch, parsed
 from .jobs import Jobs
 from .kept import Kept
 from .limits import Limits
@@ -305,11 +305,6 @@ class Placed(Response):
             await self._inner(scope, receive, send)
         finally:
             await self._place.__aexit__(None, None, None)
-
-
-def id_of(path: str) -> str:
-    """A video's id, of its path."""
-    return video_id(to_key(path))
 
 
 def _hit(row: Video, windows: Moments, asked: Stretch) -> Hit | None:
